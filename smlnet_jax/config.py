@@ -1,0 +1,216 @@
+"""The program's configuration: frozen, validated dataclasses.
+
+A recipe in configs/ is an `ml_collections.ConfigDict`, because its users override it from the command line. It becomes
+a `Config` once, at the door (`from_config_dict`); nothing further inside sees a ConfigDict.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, get_type_hints
+
+from smlnet_jax.errors import UserError
+from smlnet_jax.models.config import VARIANTS, ModelConfig
+
+LR_KERNELS = ("pil_bicubic", "matlab_bicubic", "area", "blind")
+PROTOCOLS = ("sfmnet", "sparnet", "basicsr", "rgb")
+SCALES = (2, 4, 8, 16)
+
+
+@dataclass(frozen=True)
+class DataConfig:
+    """Where faces come from and how LR is made of them. docs/data.md has the formats and the blind ranges."""
+
+    train: str = ""  # a folder of images or ArrayRecords, tfds:NAME, or astronaut:train
+    val: str = ""
+    size: int = 128  # side of the HR crop
+    scale: int = 8
+    lr_kernel: str = "pil_bicubic"  # pil_bicubic | matlab_bicubic | area | blind
+    blind_blur: tuple[float, ...] = (0.2, 3.0)  # Gaussian sigma, HR pixels
+    blind_noise: tuple[float, ...] = (0.0, 0.06)  # Gaussian sigma, of 1
+    blind_jpeg: tuple[int, ...] = (50, 95)  # quality
+    hflip: bool = True
+    zoom: tuple[float, ...] = (1.0, 1.3)  # random crop of size / zoom, brought back to size; (1, 1) = off
+    threads: int = 2  # decoding threads of this process
+
+    def __post_init__(self) -> None:
+        _one_of("data.scale", self.scale, SCALES)
+        _one_of("data.lr_kernel", self.lr_kernel, LR_KERNELS)
+        if self.size % self.scale:
+            raise UserError(f"data.scale={self.scale} does not divide data.size={self.size}; pick a size that it does")
+        for name in ("zoom", "blind_blur", "blind_noise", "blind_jpeg"):
+            bounds = getattr(self, name)
+            if len(bounds) != 2 or bounds[0] > bounds[1]:
+                raise UserError(f"data.{name}={bounds} must be (low, high)")
+        if self.zoom[0] < 1:
+            raise UserError(f"data.zoom={self.zoom} must start at 1 or above: a zoom below 1 has no pixels to show")
+        _positive("data", self, "size", "threads")
+
+
+@dataclass(frozen=True)
+class OptimConfig:
+    """Adam, warm-up, decay, clipping and the weight average that is scored."""
+
+    lr: float = 2e-4
+    final_lr: float = 1e-6
+    schedule: str = "cosine"  # cosine | constant
+    warmup_steps: int = 500  # at most a tenth of the run is spent on it
+    b1: float = 0.9
+    b2: float = 0.99
+    clip: float = 1.0  # global gradient norm; 0 = off
+    ema: float = 0.999  # 0 = off; ramps up as (1 + t) / (10 + t)
+
+    def __post_init__(self) -> None:
+        _one_of("optim.schedule", self.schedule, ("cosine", "constant"))
+        _positive("optim", self, "lr")
+        if not 0 <= self.ema < 1:
+            raise UserError(f"optim.ema={self.ema} must be in [0, 1)")
+
+
+@dataclass(frozen=True)
+class LossConfig:
+    """L = |I_spa - HR|_1 + w_fre |I_fre - HR|_1 + w_spec * spectral(I, HR)."""
+
+    fre_weight: float = 1.0  # weight of the auxiliary output I_fre at the first step
+    fre_weight_final: float = 1.0  # and at the last; linear between
+    spectral_weight: float = 0.01
+    spectral: str = "complex"  # complex (real + imaginary parts) | polar (SFMNet's amplitude + phase, guarded)
+    spectral_on: str = "fre"  # fre | spa: which output it looks at
+
+    def __post_init__(self) -> None:
+        _one_of("loss.spectral", self.spectral, ("complex", "polar"))
+        _one_of("loss.spectral_on", self.spectral_on, ("fre", "spa"))
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """The run: length, batch, cadence, devices."""
+
+    steps: int = 84_000
+    batch_size: int = 32  # global, over all devices and processes
+    accumulate: int = 1  # micro-batches of one update
+    seed: int = 0
+    log_every: int = 100
+    val_every: int = 2000
+    val_images: int = 0  # first N of data.val; 0 = all
+    save_every: int = 1000
+    keep: int = 2  # latest checkpoints kept, besides the best
+    max_bad_steps: int = 10  # non-finite updates in a row before the run stops
+    fsdp: bool = False  # shard params, ema and opt_state over the mesh, too
+    wandb: str = ""  # project name; empty = off
+    distributed: bool = False  # several processes: jax.distributed.initialize
+    coordinator: str = ""  # host:port; empty = found from the cluster's environment
+    num_processes: int = 0
+    process_id: int = -1
+
+    def __post_init__(self) -> None:
+        _positive(
+            "train", self, "steps", "batch_size", "accumulate", "log_every", "val_every", "save_every", "keep",
+            "max_bad_steps",
+        )  # fmt: skip
+        if self.batch_size % self.accumulate:
+            raise UserError(
+                f"train.accumulate={self.accumulate} must divide train.batch_size={self.batch_size}; change one of them"
+            )
+
+
+@dataclass(frozen=True)
+class EvalConfig:
+    """What eval.py scores, on what."""
+
+    weights: str = ""  # a workdir, a pretrained name or folder, or bicubic; empty = the workdir itself
+    data: str = ""  # name=FOLDER,name=FOLDER
+    protocols: tuple[str, ...] = PROTOCOLS
+    batch_size: int = 16
+    limit: int = 0  # first N images of each set; 0 = all
+    grid_images: int = 8  # rows of the comparison picture; 0 = none
+
+    def __post_init__(self) -> None:
+        for protocol in self.protocols:
+            _one_of("eval.protocols", protocol, PROTOCOLS)
+        _positive("eval", self, "batch_size")
+
+
+@dataclass(frozen=True)
+class Config:
+    model: ModelConfig = field(default_factory=ModelConfig)
+    data: DataConfig = field(default_factory=DataConfig)
+    optim: OptimConfig = field(default_factory=OptimConfig)
+    loss: LossConfig = field(default_factory=LossConfig)
+    train: TrainConfig = field(default_factory=TrainConfig)
+    eval: EvalConfig = field(default_factory=EvalConfig)
+
+    def __post_init__(self) -> None:
+        if self.data.size % self.model.stride:
+            raise UserError(
+                f"data.size={self.data.size} must be divisible by {self.model.stride}, the stride of {self.model.name}"
+            )
+
+
+def model_config(values: str | Mapping[str, Any]) -> ModelConfig:
+    """A variant's name, or {"name": variant, field: override, ...}, to its `ModelConfig`; None keeps the variant's."""
+    values = {"name": values} if isinstance(values, str) else values
+    name = values.get("name", "smlnet")
+    if name not in VARIANTS:
+        raise UserError(f"model.name={name!r} is unknown; {_suggest(str(name), VARIANTS)}")
+    return _build(VARIANTS[name], "model", values)
+
+
+def from_config_dict(config: Mapping[str, Any]) -> Config:
+    """A ConfigDict (or nested dict) to a validated `Config`; raises `UserError` that names the key at fault."""
+    sections: dict[str, Any] = {"model": VARIANTS["smlnet"], "data": DataConfig(), "optim": OptimConfig(),
+                                "loss": LossConfig(), "train": TrainConfig(), "eval": EvalConfig()}  # fmt: skip
+    for section, values in config.items():
+        if section not in sections:
+            raise UserError(f"config.{section} is unknown; {_suggest(section, sections)}")
+        sections[section] = (
+            model_config(values) if section == "model" else _build(sections[section], section, values)
+        )
+    return Config(**sections)
+
+
+def to_dict(config) -> dict[str, Any]:
+    """A config as plain JSON values; `from_config_dict` and `model_config` read it back."""
+    return dataclasses.asdict(config)
+
+
+def _build(default, section: str, values: Mapping[str, Any]):
+    """`default` with the given values, each checked against the type of its field."""
+    hints = get_type_hints(type(default))
+    changes = {}
+    for key, value in values.items():
+        if key not in hints:
+            raise UserError(f"config.{section}.{key} is unknown; {_suggest(key, hints)}")
+        if value is not None:
+            changes[key] = _typed(f"config.{section}.{key}", value, hints[key])
+    return dataclasses.replace(default, **changes)
+
+
+def _typed(key: str, value, kind):
+    if kind is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if kind in (int, float, str, bool):
+        if isinstance(value, kind) and (kind is bool or not isinstance(value, bool)):
+            return value
+    elif isinstance(value, list | tuple):  # every other field is a tuple of one type
+        return tuple(_typed(key, item, kind.__args__[0]) for item in value)
+    raise UserError(f"{key}={value!r} must be {getattr(kind, '__name__', kind)}")
+
+
+def _suggest(word: str, known) -> str:
+    close = difflib.get_close_matches(word, known, n=1)
+    return f"did you mean {close[0]}?" if close else f"known: {', '.join(known)}"
+
+
+def _one_of(field_name: str, value, allowed: tuple) -> None:
+    if value not in allowed:
+        raise UserError(f"{field_name}={value!r} is unknown; choose one of {', '.join(map(str, allowed))}")
+
+
+def _positive(section: str, config, *names: str) -> None:
+    for name in names:
+        if getattr(config, name) <= 0:
+            raise UserError(f"{section}.{name}={getattr(config, name)} must be above 0")

@@ -1,0 +1,29 @@
+"""Mistakes a user can make, told in one sentence."""
+
+from __future__ import annotations
+
+import functools
+import sys
+from collections.abc import Callable
+
+
+class UserError(ValueError):
+    """Something outside the program is wrong; the message says what, where, and what to do about it.
+
+    The command-line doors print it as one line and exit with code 2; everything else that is raised is a bug of
+    ours and keeps its traceback.
+    """
+
+
+def one_line_errors(main: Callable[..., int | None]) -> Callable[..., int]:
+    """Wraps a door's `main`: a `UserError` becomes `error: ...` on stderr and exit code 2."""
+
+    @functools.wraps(main)
+    def door(*args, **kwargs) -> int:
+        try:
+            return main(*args, **kwargs) or 0
+        except UserError as error:
+            print(f"error: {error}", file=sys.stderr)
+            return 2
+
+    return door

@@ -1,0 +1,92 @@
+"""What a model is made of: one frozen dataclass, and the named variants."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+
+from smlnet_jax.errors import UserError
+
+LEVELS = 4  # 128^2, 64^2, 32^2 and 16^2 for a 128^2 input
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """Every choice in SMLNet that an ablation may want to turn.
+
+    Tuples have one entry a level, finest first. See docs/model.md for the equations.
+    """
+
+    name: str = "smlnet"
+    spat_widths: tuple[int, ...] = (64, 64, 64, 64)  # channels of the spatial branch
+    freq_widths: tuple[int, ...] = (64, 64, 64, 64)  # channels of the frequency branch
+    blocks: tuple[int, ...] = (1, 2, 2, 2)  # FRBs and SPBs of a stage at each level
+    res_blocks: int = 2  # Conv-ReLU-Conv units in one SPB
+    unshuffle: int = 1  # pixel-unshuffle the input by this; 4 runs every stage at 32^2 and below
+    branches: str = "both"  # both | spatial | frequency
+    fusion: str = "sfim"  # sfim | gate | concat | none
+    fusion_stages: str = "all"  # all | decoder (each decoder stage sees all encoder levels)
+    two_way: bool = True  # MSIM may write into the frequency branch (beta)
+    mfeb_kernels: tuple[int, ...] = (1, 3, 5, 7)  # depthwise kernel of each split, 1 = identity; () = no MFEB
+    attention_heads: int = 8
+    attention_depthwise: bool = True  # depthwise 3x3 after the q, k, v projections
+    spectrum: str = "phasor"  # phasor | complex (real + imaginary) | polar (SFMNet's, literally)
+    spectral_kernel: int = 3  # 3 or 1: kernel of the convolutions on the spectrum
+    radial_bands: int = 6  # bands of the learned radial gain; 0 = none
+    fft_impl: str = "auto"  # auto | fft | dft
+    dtype: str = "float32"  # float32 | bfloat16 (the spectrum stays float32)
+    remat: bool = False  # recompute each stage in the backward pass
+
+    def __post_init__(self) -> None:
+        for field in ("spat_widths", "freq_widths", "blocks"):
+            if len(getattr(self, field)) != LEVELS or min(getattr(self, field)) < 1:
+                raise UserError(
+                    f"model.{field}={getattr(self, field)} must be {LEVELS} positive numbers, one a level"
+                )
+        _one_of("branches", self.branches, ("both", "spatial", "frequency"))
+        _one_of("fusion", self.fusion, ("sfim", "gate", "concat", "none"))
+        _one_of("fusion_stages", self.fusion_stages, ("all", "decoder"))
+        _one_of("spectrum", self.spectrum, ("phasor", "complex", "polar"))
+        _one_of("fft_impl", self.fft_impl, ("auto", "fft", "dft"))
+        _one_of("dtype", self.dtype, ("float32", "bfloat16"))
+        _one_of("unshuffle", self.unshuffle, (1, 2, 4))
+        _one_of("spectral_kernel", self.spectral_kernel, (1, 3))
+        if any(kernel < 1 or kernel % 2 == 0 for kernel in self.mfeb_kernels):
+            raise UserError(f"model.mfeb_kernels={self.mfeb_kernels} must be odd kernel sizes, such as (1, 3, 5, 7)")
+        for width in (*self.spat_widths, *self.freq_widths):
+            if self.branches == "both" and self.fusion == "sfim" and width % self.attention_heads:
+                raise UserError(f"model.attention_heads={self.attention_heads} must divide every width; {width} it does not")
+            if self.mfeb_kernels and (2 * width) % len(self.mfeb_kernels):
+                raise UserError(f"model.mfeb_kernels={self.mfeb_kernels} must split 2 x {width} channels evenly")
+        if self.radial_bands < 0 or self.radial_bands == 1:
+            raise UserError(f"model.radial_bands={self.radial_bands} must be 0 (off) or at least 2")
+
+    @property
+    def stride(self) -> int:
+        """Height and width of an input must be divisible by this."""
+        return 2 ** (LEVELS - 1) * self.unshuffle
+
+
+def _one_of(field: str, value, allowed: tuple) -> None:
+    if value not in allowed:
+        raise UserError(f"model.{field}={value!r} is unknown; choose one of {', '.join(map(str, allowed))}")
+
+
+VARIANTS: dict[str, ModelConfig] = {
+    "smlnet": ModelConfig(),
+    "smlnet_s": ModelConfig(spat_widths=(32,) * 4, freq_widths=(32,) * 4),
+    "smlnet_t": ModelConfig(spat_widths=(32,) * 4, freq_widths=(32,) * 4, blocks=(1,) * 4),
+    "smlnet_wide": ModelConfig(spat_widths=(48, 64, 96, 128), freq_widths=(48, 64, 96, 128)),
+    "smlnet_lite": ModelConfig(
+        spat_widths=(64, 96, 128, 128),
+        freq_widths=(32,) * 4,
+        blocks=(1,) * 4,
+        res_blocks=1,
+        unshuffle=4,
+        attention_depthwise=False,
+        spectrum="complex",
+        spectral_kernel=1,
+    ),
+    "smlnet_test": ModelConfig(spat_widths=(16,) * 4, freq_widths=(16,) * 4, blocks=(1,) * 4, res_blocks=1),
+}
+VARIANTS = {name: dataclasses.replace(config, name=name) for name, config in VARIANTS.items()}
