@@ -1,0 +1,149 @@
+"""A network as two pure functions, so that jit, grad, vmap, checkpoint, shard_map and Orbax need nothing of Flax."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import functools
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from flax import nnx
+from jaxtyping import Array, Float, PRNGKeyArray
+
+from smlnet_jax.errors import UserError
+from smlnet_jax.models.config import ModelConfig
+from smlnet_jax.models.smlnet import Output
+
+Params = dict[str, Any]  # nested, string keys, float32 arrays
+
+
+@dataclasses.dataclass(frozen=True)
+class Model:
+    """`params = init(key)`; `out = apply(params, x)`. Static and hashable: close over it, or pass it as static."""
+
+    config: ModelConfig
+    network: Callable[..., nnx.Module] = dataclasses.field(repr=False)
+
+    def init(self, key: PRNGKeyArray) -> Params:
+        """Fresh parameters as a plain nested dict."""
+        return _to_dict(nnx.state(self._build(key), nnx.Param))
+
+    def apply(self, params: Params, x: Float[Array, "b h w 3"]) -> Output:
+        """The network on X in [0, 1], the LR bicubic-upsampled to the HR size; see `Output`."""
+        _check_input(self.config, x.shape)
+        return self.bind(params)(x)
+
+    def bind(self, params: Params) -> nnx.Module:
+        """The Flax module with these parameters in it, for eager use and for looking inside."""
+        graphdef, abstract = _graph(self)
+        _check_params(self.config, params, _to_dict(abstract))
+        return nnx.merge(graphdef, _to_state(params, abstract))
+
+    def first_nonfinite(self, params: Params, x: Float[Array, "b h w 3"]) -> str | None:
+        """Path of the module whose output was the first with a NaN or infinity, such as `encoder.0.msim`; runs eagerly."""
+        for path, out in self.intermediates(params, x):
+            if not all(bool(jnp.isfinite(leaf).all()) for leaf in jax.tree.leaves(out)):
+                return path
+        return None
+
+    def intermediates(self, params: Params, x: Float[Array, "b h w 3"]) -> list[tuple[str, Any]]:
+        """(path, output) of every module, in the order in which they finish."""
+        network = self.bind(params)
+        with _recording(network) as calls:
+            network(x)
+        return [(path, out) for path, _, out in calls]
+
+    def param_count(self) -> int:
+        """Number of parameters."""
+        return sum(leaf.size for leaf in jax.tree.leaves(jax.eval_shape(self.init, jax.random.key(0))))
+
+    def macs(self, height: int = 128, width: int = 128) -> int:
+        """Multiply-accumulates of convolutions and attention for one image (FFT, under 1 %, left out)."""
+
+        def count(key):
+            network = self._build(key)
+            with _recording(network) as calls:
+                network(jnp.zeros((1, height, width, 3)))
+            counts.extend(module.macs(out.shape) for _, module, out in calls if hasattr(module, "macs"))
+
+        counts: list[int] = []
+        jax.eval_shape(count, jax.random.key(0))
+        return sum(counts)
+
+    def _build(self, key: PRNGKeyArray) -> nnx.Module:
+        return self.network(self.config, rngs=nnx.Rngs(params=key))
+
+
+@functools.lru_cache(maxsize=32)
+def _graph(model: Model) -> tuple[nnx.GraphDef, nnx.State]:
+    """The static structure and the abstract parameters, made once a model: merging is then all that a call costs."""
+    return nnx.split(nnx.eval_shape(lambda: model._build(jax.random.key(0))))
+
+
+@contextlib.contextmanager
+def _recording(network: nnx.Module) -> Iterator[list[tuple[str, nnx.Module, Any]]]:
+    """Collects (path, module, output) of every submodule call inside the block."""
+    paths = {id(m): ".".join(map(str, path)) for path, m in nnx.iter_graph(network) if _is_block(m)}
+    originals = {kind: kind.__call__ for kind in {type(m) for _, m in nnx.iter_graph(network) if _is_block(m)}}
+    calls: list[tuple[str, nnx.Module, Any]] = []
+
+    def recorded(original):
+        @functools.wraps(original)
+        def call(module, *args, **kwargs):
+            out = original(module, *args, **kwargs)
+            calls.append((paths.get(id(module), type(module).__name__), module, out))
+            return out
+
+        return call
+
+    try:
+        for kind, original in originals.items():
+            kind.__call__ = recorded(original)
+        yield calls
+    finally:
+        for kind, original in originals.items():
+            kind.__call__ = original
+
+
+def _is_block(node) -> bool:
+    return isinstance(node, nnx.Module) and callable(node)
+
+
+def _to_dict(state: nnx.State) -> Params:
+    return _map_keys(nnx.to_pure_dict(state), str)
+
+
+def _to_state(params: Params, abstract: nnx.State) -> nnx.State:
+    state = jax.tree.map(lambda leaf: leaf, abstract)
+    nnx.replace_by_pure_dict(state, _map_keys(params, lambda key: int(key) if key.isdigit() else key))
+    return state
+
+
+def _map_keys(tree, rename: Callable):
+    """nnx.List indexes with ints; a checkpoint, a safetensors file and a reader all want names."""
+    return {rename(k): _map_keys(v, rename) for k, v in tree.items()} if isinstance(tree, dict) else tree
+
+
+def _check_input(config: ModelConfig, shape: tuple[int, ...]) -> None:
+    if len(shape) != 4 or shape[3] != 3 or shape[1] % config.stride or shape[2] % config.stride:
+        raise UserError(
+            f"{config.name} got an input of shape {shape}; it needs (batch, height, width, 3) with height and width "
+            f"divisible by {config.stride}"
+        )
+
+
+def _check_params(config: ModelConfig, params: Params, abstract: Params) -> None:
+    have, want = (
+        {jax.tree_util.keystr(path, simple=True, separator="."): leaf.shape for path, leaf in leaves}
+        for leaves in (jax.tree.leaves_with_path(params), jax.tree.leaves_with_path(abstract))
+    )
+    if have == want:
+        return
+    name = next(n for n in sorted(have.keys() | want.keys()) if have.get(n) != want.get(n))
+    raise UserError(
+        f"these parameters are not of {config.name}: {name} has shape {have.get(name, 'none')}, the config wants "
+        f"{want.get(name, 'none')}; load them with the config they were trained with"
+    )
