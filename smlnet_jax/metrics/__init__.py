@@ -1,0 +1,8 @@
+"""Image metrics as pure functions (one value an image), under named protocols, and the mean that merges over batches."""
+
+from smlnet_jax.metrics.mean import Mean
+from smlnet_jax.metrics.protocols import PROTOCOLS, Protocol
+from smlnet_jax.metrics.psnr import psnr
+from smlnet_jax.metrics.ssim import ssim
+
+__all__ = ["PROTOCOLS", "Mean", "Protocol", "psnr", "ssim"]
