@@ -1,4 +1,4 @@
-"""Image metrics as pure functions (one value an image), under named protocols, and the mean that merges over batches."""
+"""Image metrics as pure functions, one value an image, under named protocols; and a mean that merges."""
 
 from smlnet_jax.metrics.mean import Mean
 from smlnet_jax.metrics.protocols import PROTOCOLS, Protocol

@@ -1,7 +1,7 @@
 """The ways in which face super-resolution is scored. Scores under two of them must never stand in one column.
 
-Every protocol first quantises both images to 8 bits (clip, x255, round), as if the prediction had been saved as a
-PNG. What happens next differs, and moves the same picture by up to 1.4 dB; docs/evaluation.md says by how much.
+Every protocol first quantises both images to 8 bits (clip, x255, round), as if the prediction had been saved as
+a PNG. What happens next differs, and moves the same picture by up to 1.6 dB; docs/evaluation.md says by how much.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from jaxtyping import Array, Float, Int
 
 from smlnet_jax.errors import UserError
 
-# Studio-range BT.601: Y = 16 + (65.481 R + 128.553 G + 24.966 B) / 255 for R, G, B in 0..255. Thousandths are exact in
-# int32, so that truncation and rounding are the same on every device; float32 errs wherever Y is a whole number.
+# Studio-range BT.601: Y = 16 + (65.481 R + 128.553 G + 24.966 B) / 255 for R, G, B in 0..255. Thousandths are
+# exact in int32, so that truncation and rounding are the same on every device; float32 errs where Y is whole.
 _Y_THOUSANDTHS = (65_481, 128_553, 24_966)
 _Y_DIVISOR = 255_000
 
@@ -47,8 +47,8 @@ class Protocol:
         needed = 2 * self.border + len(self.window)
         if min(height, width) < needed:
             raise UserError(
-                f"images of {width}x{height} are too small to be scored: this protocol cuts {self.border} pixels "
-                f"off each side and needs {needed}x{needed}; use larger images or another of eval.protocols"
+                f"images of {width}x{height} are too small to be scored: this protocol cuts {self.border} "
+                f"pixels off each side and needs {needed}x{needed}; use larger images or other eval.protocols"
             )
         levels = levels[:, self.border : height - self.border, self.border : width - self.border]
         return levels.astype(jnp.float32) if self.channels == "rgb" else _luma(levels, self.channels)

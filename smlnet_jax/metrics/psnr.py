@@ -11,7 +11,10 @@ from smlnet_jax.metrics import protocols
 def psnr(
     sr: Float[Array, "b h w 3"], hr: Float[Array, "b h w 3"], protocol: str = "sfmnet"
 ) -> Float[Array, " b"]:
-    """PSNR in dB of each image (RGB in [0, 1]) under a protocol; infinite for equal images, NaN if `sr` is not finite."""
+    """PSNR in dB of each image (RGB in [0, 1]) under a protocol.
+
+    Infinite where the protocol sees no difference, NaN if `sr` is not finite.
+    """
     view = protocols.get(protocol).view
     mse = jnp.square(view(sr) - view(hr)).mean((1, 2, 3))
     return protocols.nan_where_broken(10 * jnp.log10(255**2 / mse), sr)
