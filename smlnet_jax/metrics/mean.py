@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+import dataclasses
 
+import jax
 import numpy as np
 from jaxtyping import Array, Bool, Float
 
 
-class Mean(NamedTuple):
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True)
+class Mean:
     """Sum and count of the values seen so far.
 
     NumPy values stay in NumPy and keep their precision; JAX values may be traced, and the state is a pytree.

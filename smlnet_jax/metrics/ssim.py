@@ -37,9 +37,9 @@ def ssim(
 
 
 def _filter(x: Float[Array, "b h w c"], window: tuple[float, ...]) -> Float[Array, "b h2 w2 c"]:
-    """Separable correlation without padding, as two banded matrix products: 8 times faster than taps on a CPU.
+    """Separable correlation without padding, as two banded matrix products: 8 times faster than taps on CPU.
 
-    In full float32, which TPU and GPU products are not by default: a variance is a difference of large numbers.
+    In full float32, which TPU and GPU products are not by default: variances are differences of large values.
     """
     rows, columns = (_band(length, window) for length in x.shape[1:3])
     return jnp.einsum("ih,bhwc,jw->bijc", rows, x, columns, precision=lax.Precision.HIGHEST)

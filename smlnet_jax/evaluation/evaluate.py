@@ -1,0 +1,230 @@
+"""Scores a model on data sets: LR made from HR, restored, measured beside bicubic under every protocol.
+
+Bicubic is always scored along: its row says whether the data, the crop and the metric code are what one thinks
+they are before anybody looks at the model's.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.experimental import multihost_utils
+from jax.sharding import NamedSharding, PartitionSpec
+from jaxtyping import Array, Float, UInt8
+
+from smlnet_jax.data.pipeline import Batch, evaluation_batches
+from smlnet_jax.errors import UserError
+from smlnet_jax.metrics import PROTOCOLS, Mean, psnr, ssim
+from smlnet_jax.models import Output
+from smlnet_jax.ops.resize import upsample
+
+if TYPE_CHECKING:
+    from smlnet_jax.data.sources import ImageSource
+
+
+class Predictor(Protocol):
+    """What is needed of a model here: hashable, and pure."""
+
+    def apply(self, params: Any, x: Float[Array, "b h w 3"]) -> Output: ...
+
+
+class Scores(NamedTuple):
+    """Values an image, in the order of the data set (or batch)."""
+
+    psnr: Float[np.ndarray, " n"]
+    ssim: Float[np.ndarray, " n"]
+
+
+class Pictures(NamedTuple):
+    """What was scored, quantised as it would be saved; `fre` is I_fre, None for a network without it."""
+
+    bicubic: UInt8[np.ndarray, "n h w 3"]
+    fre: UInt8[np.ndarray, "n h w 3"] | None
+    sr: UInt8[np.ndarray, "n h w 3"]
+
+
+@dataclass(frozen=True)
+class SetResult:
+    """One data set: names and per-image scores by protocol, and the pictures of its first images."""
+
+    names: tuple[str, ...]
+    model: Mapping[str, Scores]
+    bicubic: Mapping[str, Scores]
+    samples: Mapping[str, UInt8[np.ndarray, "n h w 3"]]  # columns for `figures.sample_grid`
+
+    def mean(self, protocol: str, who: str = "model") -> tuple[float, float]:
+        """Mean PSNR (dB) and SSIM of `who`: model or bicubic. Each image weighs the same."""
+        scores = {"model": self.model, "bicubic": self.bicubic}[who][protocol]
+        return float(Mean.of(scores.psnr).compute()), float(Mean.of(scores.ssim).compute())
+
+    def first_nonfinite(self) -> str | None:
+        """Name of the first image whose restoration held a NaN or infinity."""
+        broken = np.isnan(next(iter(self.model.values())).psnr)
+        return self.names[int(np.argmax(broken))] if broken.any() else None
+
+
+@dataclass(frozen=True)
+class Results:
+    """What `evaluate` found, by data set."""
+
+    scale: int
+    lr_kernel: str
+    datasets: Mapping[str, SetResult]
+
+    def to_json(self, weights: str) -> dict[str, Any]:
+        """The content of eval.json. A mean that is no number (NaN, infinite) is null: JSON has no other word."""
+
+        def means(found: SetResult, who: str) -> dict[str, dict[str, float | None]]:
+            return {
+                protocol: {
+                    metric: value if np.isfinite(value) else None
+                    for metric, value in zip(("psnr", "ssim"), found.mean(protocol, who), strict=True)
+                }
+                for protocol in found.model
+            }
+
+        return {
+            "weights": weights,
+            "scale": self.scale,
+            "lr_kernel": self.lr_kernel,
+            "datasets": {
+                name: {
+                    "n": len(found.names),
+                    "protocols": means(found, "model"),
+                    "bicubic": means(found, "bicubic"),
+                }
+                for name, found in self.datasets.items()
+            },
+        }
+
+
+def evaluate(
+    model: Predictor,
+    params: Any,
+    sources: Mapping[str, ImageSource],
+    *,
+    scale: int,
+    lr_kernel: str = "pil_bicubic",
+    protocols: Sequence[str] = tuple(PROTOCOLS),
+    batch_size: int = 16,
+    limit: int = 0,
+    samples: int = 0,
+) -> Results:
+    """Scores `model` on the first `limit` images (0 = all) of each source, and keeps pictures of the first `samples`.
+
+    Under an ambient mesh (`jax.set_mesh`) the batch is split over its "data" axis, and `params` may be sharded in
+    any way. With several processes all must call it: each reads every image, computes its part of each batch, and
+    returns the same Results. The last batch is padded, and its padding is counted nowhere.
+    """
+    if not protocols:
+        raise UserError(f"eval.protocols is empty; choose of {', '.join(PROTOCOLS)}")
+    batch_size = _divisible(min(batch_size, max(map(len, sources.values()))))
+    datasets = {}
+    for name, source in sources.items():
+        batches = evaluation_batches(
+            source, scale=scale, lr_kernel=lr_kernel, batch_size=batch_size, limit=limit
+        )
+        datasets[name] = _collect(_score_each(model, params, batches, tuple(protocols)), samples)
+    return Results(scale, lr_kernel, datasets)
+
+
+@functools.partial(jax.jit, static_argnames=("model", "size"))
+def predict(model: Predictor, params: Any, lr: UInt8[Array, "b h w 3"], size: int) -> Output:
+    """The network's unclipped float32 outputs for 8-bit LR images, upsampled to `size` x `size`."""
+    return model.apply(params, upsample(lr.astype(jnp.float32) / 255, size))
+
+
+@functools.partial(jax.jit, static_argnames=("model", "protocols"))
+def _score(
+    model: Predictor,
+    params: Any,
+    lr: UInt8[Array, "b h w 3"],
+    hr: UInt8[Array, "b H W 3"],
+    protocols: tuple[str, ...],
+) -> tuple[dict[str, Scores], dict[str, Scores], Pictures]:
+    """Scores of the model, scores of bicubic, and the pictures; jitted once a model and shape."""
+    target = hr.astype(jnp.float32) / 255
+    x = upsample(lr.astype(jnp.float32) / 255, hr.shape[1])
+    output = model.apply(params, x)
+
+    def scores(image):
+        return {p: Scores(psnr(image, target, p), ssim(image, target, p)) for p in protocols}
+
+    pictures = Pictures(
+        *(None if image is None else _quantise(image) for image in (x, output.fre, output.sr))
+    )
+    return scores(output.sr), scores(x), pictures
+
+
+def _quantise(image: Float[Array, "b h w 3"]) -> UInt8[Array, "b h w 3"]:
+    return jnp.round(jnp.clip(image, 0, 1) * 255).astype(jnp.uint8)
+
+
+def _score_each(
+    model: Predictor,
+    params: Any,
+    batches: Iterable[tuple[Batch, np.ndarray]],
+    protocols: tuple[str, ...],
+) -> Iterator[tuple[Batch, np.ndarray, Any]]:
+    """Yields (batch, mask, what `_score` found) one batch late: the device has the next one before we wait for it."""
+    waiting = None
+    for batch, mask in batches:
+        scored = batch, mask, _score(model, params, _shard(batch.lr), _shard(batch.hr), protocols)
+        if waiting is not None:
+            yield waiting
+        waiting = scored
+    if waiting is not None:
+        yield waiting
+
+
+def _collect(scored: Iterable[tuple[Batch, np.ndarray, Any]], samples: int) -> SetResult:
+    names: list[str] = []
+    rows: list[Any] = []
+    columns: list[dict[str, np.ndarray]] = []
+    for batch, mask, (model, bicubic, pictures) in scored:
+        real = np.flatnonzero(mask)
+        rows.append(jax.tree.map(lambda x, real=real: _fetch(x)[real].astype(np.float64), (model, bicubic)))
+        if len(names) < samples:
+            columns.append(_columns(batch, jax.tree.map(_fetch, pictures), real[: samples - len(names)]))
+        names.extend(batch.names[i] for i in real)
+    model, bicubic = jax.tree.map(lambda *parts: np.concatenate(parts), *rows)
+    pictured = {title: np.concatenate([c[title] for c in columns]) for title in columns[0]} if columns else {}
+    return SetResult(tuple(names), model, bicubic, pictured)
+
+
+def _columns(batch: Batch, pictures: Pictures, rows: np.ndarray) -> dict[str, np.ndarray]:
+    """A comparison, left to right."""
+    images = {
+        "LR": batch.lr,
+        "bicubic": pictures.bicubic,
+        "I_fre": pictures.fre,
+        "I_spa": pictures.sr,
+        "HR": batch.hr,
+    }
+    return {title: column[rows] for title, column in images.items() if column is not None}
+
+
+def _divisible(batch_size: int) -> int:
+    """The batch size, raised to a multiple of the devices that share it."""
+    devices = jax.sharding.get_mesh().size
+    return -(-batch_size // devices) * devices
+
+
+def _shard(images: np.ndarray) -> np.ndarray | Array:
+    """Splits a batch, which every process holds whole, over the ambient mesh; without one, leaves it alone."""
+    mesh = jax.sharding.get_mesh()
+    if mesh.empty:
+        return images
+    sharding = NamedSharding(mesh, PartitionSpec("data"))
+    return jax.make_array_from_callback(images.shape, sharding, lambda index: images[index])
+
+
+def _fetch(x: Array) -> np.ndarray:
+    """The whole array on this host, wherever its shards lie."""
+    return np.asarray(x if x.is_fully_addressable else multihost_utils.process_allgather(x, tiled=True))

@@ -1,0 +1,55 @@
+"""Pictures to look at: one row a face, one column a method."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float, UInt8
+from PIL import Image, ImageDraw, ImageFont
+
+_GAP = 4  # pixels between pictures
+_LINE = 16  # height of a line of text
+_TEXT = 11
+
+
+def sample_grid(
+    columns: Mapping[str, UInt8[np.ndarray, "n h w 3"] | Float[np.ndarray, "n h w 3"]],
+    path: Path | str,
+    names: Sequence[str] = (),
+) -> None:
+    """Writes a labelled PNG: a column for each entry of `columns`, a row for each image.
+
+    Images are uint8, or float in [0, 1]. Smaller ones (LR) are enlarged to the largest by repeating pixels.
+    `names[i]` stands below row i.
+    """
+    pictures = {title: _uint8(images) for title, images in columns.items()}
+    rows = min(map(len, pictures.values()))
+    side_h = max(images.shape[1] for images in pictures.values())
+    side_w = max(images.shape[2] for images in pictures.values())
+    row_height = side_h + _GAP + (_LINE if names else 0)
+
+    sheet = Image.new(
+        "RGB", (_GAP + len(pictures) * (side_w + _GAP), _LINE + _GAP + rows * row_height), "white"
+    )
+    draw = ImageDraw.Draw(sheet)
+    font = ImageFont.load_default(_TEXT)
+    for column, (title, images) in enumerate(pictures.items()):
+        left = _GAP + column * (side_w + _GAP)
+        draw.text((left, 1), title, "black", font)
+        for row in range(rows):
+            picture = Image.fromarray(images[row]).resize((side_w, side_h), Image.Resampling.NEAREST)
+            sheet.paste(picture, (left, _LINE + _GAP + row * row_height))
+    for row, name in enumerate(names[:rows]):
+        draw.text((_GAP, _LINE + _GAP + row * row_height + side_h), name, "dimgray", font)
+
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    sheet.save(path, format="PNG")
+
+
+def _uint8(images: np.ndarray) -> UInt8[np.ndarray, "n h w 3"]:
+    images = np.asarray(images)
+    if images.dtype == np.uint8:
+        return images
+    return np.round(np.clip(np.nan_to_num(images), 0, 1) * 255).astype(np.uint8)
