@@ -1,7 +1,7 @@
 """Scores a model on data sets: LR made from HR, restored, measured beside bicubic under every protocol.
 
-Bicubic is always scored along: its row says whether the data, the crop and the metric code are what one thinks
-they are before anybody looks at the model's.
+Bicubic is always scored along: its row says whether the data, the crop and the metric code are what one
+thinks they are, before anybody looks at the model's.
 """
 
 from __future__ import annotations
@@ -37,16 +37,16 @@ class Predictor(Protocol):
 class Scores(NamedTuple):
     """Values an image, in the order of the data set (or batch)."""
 
-    psnr: Float[np.ndarray, " n"]
-    ssim: Float[np.ndarray, " n"]
+    psnr: Float[np.ndarray | Array, " n"]
+    ssim: Float[np.ndarray | Array, " n"]
 
 
 class Pictures(NamedTuple):
     """What was scored, quantised as it would be saved; `fre` is I_fre, None for a network without it."""
 
-    bicubic: UInt8[np.ndarray, "n h w 3"]
-    fre: UInt8[np.ndarray, "n h w 3"] | None
-    sr: UInt8[np.ndarray, "n h w 3"]
+    bicubic: UInt8[np.ndarray | Array, "n h w 3"]
+    fre: UInt8[np.ndarray | Array, "n h w 3"] | None
+    sr: UInt8[np.ndarray | Array, "n h w 3"]
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ class Results:
     datasets: Mapping[str, SetResult]
 
     def to_json(self, weights: str) -> dict[str, Any]:
-        """The content of eval.json. A mean that is no number (NaN, infinite) is null: JSON has no other word."""
+        """The content of eval.json. A mean that is not finite is null: JSON has no other word for it."""
 
         def means(found: SetResult, who: str) -> dict[str, dict[str, float | None]]:
             return {
@@ -116,11 +116,12 @@ def evaluate(
     limit: int = 0,
     samples: int = 0,
 ) -> Results:
-    """Scores `model` on the first `limit` images (0 = all) of each source, and keeps pictures of the first `samples`.
+    """Scores `model` on the first `limit` images (0 = all) of each source, beside bicubic.
 
-    Under an ambient mesh (`jax.set_mesh`) the batch is split over its "data" axis, and `params` may be sharded in
-    any way. With several processes all must call it: each reads every image, computes its part of each batch, and
-    returns the same Results. The last batch is padded, and its padding is counted nowhere.
+    Pictures of the first `samples` images are kept. Under an ambient mesh (`jax.set_mesh`) the batch is
+    split over its "data" axis, and `params` may be sharded in any way. With several processes all must call
+    it: each reads every image, computes its part of each batch, and returns the same Results. The last batch
+    is padded, and its padding is counted nowhere.
     """
     if not protocols:
         raise UserError(f"eval.protocols is empty; choose of {', '.join(PROTOCOLS)}")
@@ -156,10 +157,8 @@ def _score(
     def scores(image):
         return {p: Scores(psnr(image, target, p), ssim(image, target, p)) for p in protocols}
 
-    pictures = Pictures(
-        *(None if image is None else _quantise(image) for image in (x, output.fre, output.sr))
-    )
-    return scores(output.sr), scores(x), pictures
+    fre = None if output.fre is None else _quantise(output.fre)
+    return scores(output.sr), scores(x), Pictures(_quantise(x), fre, _quantise(output.sr))
 
 
 def _quantise(image: Float[Array, "b h w 3"]) -> UInt8[Array, "b h w 3"]:
@@ -172,7 +171,7 @@ def _score_each(
     batches: Iterable[tuple[Batch, np.ndarray]],
     protocols: tuple[str, ...],
 ) -> Iterator[tuple[Batch, np.ndarray, Any]]:
-    """Yields (batch, mask, what `_score` found) one batch late: the device has the next one before we wait for it."""
+    """Yields (batch, mask, what `_score` found), one late: the device has its next batch before we wait."""
     waiting = None
     for batch, mask in batches:
         scored = batch, mask, _score(model, params, _shard(batch.lr), _shard(batch.hr), protocols)
@@ -212,12 +211,12 @@ def _columns(batch: Batch, pictures: Pictures, rows: np.ndarray) -> dict[str, np
 
 def _divisible(batch_size: int) -> int:
     """The batch size, raised to a multiple of the devices that share it."""
-    devices = jax.sharding.get_mesh().size
+    devices = max(1, jax.sharding.get_mesh().size)  # no mesh has size 0
     return -(-batch_size // devices) * devices
 
 
 def _shard(images: np.ndarray) -> np.ndarray | Array:
-    """Splits a batch, which every process holds whole, over the ambient mesh; without one, leaves it alone."""
+    """Splits a batch, which every process holds whole, over the ambient mesh, if there is one."""
     mesh = jax.sharding.get_mesh()
     if mesh.empty:
         return images

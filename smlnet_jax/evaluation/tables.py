@@ -1,0 +1,44 @@
+"""Scores as text: a table for the terminal, a CSV line an image."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+from smlnet_jax.evaluation.evaluate import Results, SetResult
+
+
+def score_table(results: Results, name: str, label: str) -> str:
+    """Rows bicubic, model and gain; a column for each protocol, PSNR in dB and SSIM."""
+    found = results.datasets[name]
+    rows = [["", *found.model], ["bicubic"], [label], ["gain"]]
+    for protocol in found.model:
+        bicubic, model = found.mean(protocol, "bicubic"), found.mean(protocol)
+        gain = model[0] - bicubic[0], model[1] - bicubic[1]
+        rows[1].append("{:7.3f} {:7.4f}".format(*bicubic))
+        rows[2].append("{:7.3f} {:7.4f}".format(*model))
+        rows[3].append("{:+7.3f} {:+7.4f}".format(*gain))
+    title = (
+        f"{name}: {len(found.names)} images, x{results.scale}, LR by {results.lr_kernel}; PSNR dB and SSIM"
+    )
+    return f"{title}\n{_align(rows)}"
+
+
+def write_csv(found: SetResult, path: Path) -> None:
+    """One line an image: its name, then PSNR and SSIM of the model and of bicubic under each protocol."""
+    header, columns = ["name"], [list(found.names)]
+    for protocol in found.model:
+        for who, scores in (("", found.model[protocol]), ("_bicubic", found.bicubic[protocol])):
+            header += [f"{protocol}{who}_psnr", f"{protocol}{who}_ssim"]
+            columns += [[f"{value:.4f}" for value in scores.psnr], [f"{value:.6f}" for value in scores.ssim]]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(header)
+        writer.writerows(zip(*columns, strict=True))
+
+
+def _align(rows: list[list[str]]) -> str:
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows)
+    return "\n".join("  " + line.rstrip() for line in lines)

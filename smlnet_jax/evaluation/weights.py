@@ -1,0 +1,52 @@
+"""From what a user calls weights to a model and its parameters."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from jaxtyping import Array, Float
+
+from smlnet_jax.models import Output, create
+
+if TYPE_CHECKING:
+    from smlnet_jax.evaluation.evaluate import Predictor
+
+
+@dataclass(frozen=True)
+class Bicubic:
+    """The network that does nothing: its output is its input, the upsampled LR. It has no parameters."""
+
+    def apply(self, params: Any, x: Float[Array, "b h w 3"]) -> Output:
+        del params
+        return Output(sr=x)
+
+
+class Loaded(NamedTuple):
+    label: str  # what tables and eval.json call it
+    model: Predictor
+    params: Any
+
+
+def load(what: str, workdir: Path | str) -> Loaded:
+    """`what` is a workdir, a pretrained name or folder, or `bicubic`; empty means `workdir` itself.
+
+    Of a workdir it is the best checkpoint's averaged weights, in the model they were trained in. Raises
+    `UserError` where there is nothing of that name.
+    """
+    if what == "bicubic":
+        return Loaded(what, Bicubic(), {})
+    if is_workdir(what or workdir):
+        from smlnet_jax.training.checkpoint import load_weights
+
+        config, params, _ = load_weights(Path(what or workdir))
+        return Loaded(str(what or workdir), create(config), params)
+    from smlnet_jax.export.pretrained import load_pretrained
+
+    model, params, _ = load_pretrained(what)
+    return Loaded(what, model, params)
+
+
+def is_workdir(what: Path | str) -> bool:
+    return (Path(what) / "checkpoints").is_dir()
