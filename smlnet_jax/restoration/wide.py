@@ -1,7 +1,7 @@
-"""16 bits a channel in colour: Pillow (to 13) keeps 8 of them on reading and cannot write them.
+"""16 bits a channel in colour: Pillow keeps 8 of them on reading and cannot write them.
 
-Reading is OpenCV's, checked against Pillow's own 8 bits of the same file; PNG is written by OpenCV with the profile
-chunk added, TIFF by tifffile.
+Reading is OpenCV's, checked against Pillow's 8 bits of the same file; PNG is written by OpenCV, with the
+profile added, and TIFF by tifffile.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from jaxtyping import UInt8, UInt16
 
 
 def decode(
-    data: bytes, rgb: UInt8[np.ndarray, "h w 3"], alpha: UInt8[np.ndarray, "h w"] | None, orientation: int
+    data: bytes, rgb: UInt8[np.ndarray, "h w 3"], alpha: UInt8[np.ndarray, "h w"] | None
 ) -> tuple[UInt16[np.ndarray, "h w 3"], UInt16[np.ndarray, "h w"] | None] | None:
-    """All 16 bits of a file whose upper 8 are `rgb` and `alpha`, in the same (stored, not upright) orientation.
+    """All 16 bits of a file of which Pillow read the upper 8 as `rgb` and `alpha`.
 
-    None where OpenCV cannot read the file or reads something else, as with alpha that is multiplied in: Pillow's
-    8 bits are then what is known for certain.
+    None where OpenCV cannot read the file or reads something else, as with alpha that is multiplied in: then
+    Pillow's 8 bits are what is known for certain.
     """
     import cv2
 
@@ -29,6 +29,7 @@ def decode(
         return None
     if found.ndim == 2:
         found = np.repeat(found[..., None], 3, axis=2)
+    found = found.astype(np.uint16, copy=False)
     finer = found[..., 2::-1]
     if finer.shape != rgb.shape or not np.array_equal(finer >> 8, rgb):
         return None

@@ -1,0 +1,123 @@
+"""What Pillow's modes mean: any opened picture as RGB levels, alpha and an RGB profile, and how it is turned
+upright.
+
+8 bits stay 8 and 16 stay 16. CMYK, Lab and grey are converted to sRGB, through their own profile where there
+is one.
+"""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import numpy as np
+from jaxtyping import Shaped, UInt16
+from PIL import Image, ImageCms
+
+BITS, PHOTOMETRIC, PLANAR, SUBFILE = 258, 262, 284, 254  # TIFF tags
+PROFILE_SPACES = {"CMYK": b"CMYK", "L": b"GRAY", "LAB": b"Lab "}
+
+
+def bits(image: Image.Image) -> int:
+    """Bits a channel in the file, which Pillow's mode hides. Before `load()`, which forgets."""
+    tiff: Any = getattr(image, "tag_v2", None)
+    if tiff is not None:
+        return max(tiff.get(BITS, (8,)))
+    return 16 if any(";16" in str(tile[3]) for tile in getattr(image, "tile", ())) else 8
+
+
+def has_wide_planes(image: Image.Image) -> bool:
+    """TIFF with 16 bits and a plane for each colour, which Pillow and OpenCV both read wrongly without a
+    word."""
+    tiff: Any = getattr(image, "tag_v2", {})
+    return tiff.get(PLANAR, 1) == 2 and bits(image) == 16 and len(tiff.get(BITS, ())) > 1
+
+
+def count_pictures(image: Image.Image) -> int:
+    """Frames or pages, not counting the smaller copies that TIFF may hold of a page."""
+    frames = getattr(image, "n_frames", 1)
+    tiff: Any = getattr(image, "tag_v2", None)
+    if frames == 1 or tiff is None:
+        return frames
+    pages = 0
+    for page in range(frames):
+        image.seek(page)
+        pages += not tiff_tag(image, SUBFILE, 0) & 1
+    image.seek(0)
+    return pages
+
+
+def tiff_tag(image: Image.Image, tag: int, default: int) -> int:
+    """A tag of the current page; `default` for other formats."""
+    tiff: Any = getattr(image, "tag_v2", {})
+    return tiff.get(tag, default)
+
+
+def levels(image: Image.Image) -> tuple[np.ndarray, np.ndarray | None, bytes | None]:
+    """`(rgb [h, w, 3], alpha [h, w] or None, ICC profile or None)` of a loaded picture, as stored (not yet
+    upright).
+
+    uint16 for 16-bit grey, else uint8. Raises ValueError for numbers whose range nobody knows.
+    """
+    if image.mode.startswith("I") or image.mode == "F":
+        rgb = _grey(image)
+        key = image.info.get("transparency")  # PNG may name one grey level as transparent
+        return (
+            rgb,
+            np.where(rgb[..., 0] == key, 0, 65535).astype(np.uint16) if isinstance(key, int) else None,
+            None,
+        )
+    icc = image.info.get("icc_profile")
+    if image.has_transparency_data:
+        rgba = np.asarray(image.convert("RGBA"))
+        return rgba[..., :3], rgba[..., 3], _rgb_profile(icc)
+    managed = _colour_managed(image, icc)
+    if managed is not None:
+        return np.asarray(managed), None, None
+    return np.asarray(image.convert("RGB")), None, _rgb_profile(icc)
+
+
+def upright(array: Shaped[np.ndarray, "h w *c"], orientation: int) -> np.ndarray:
+    """Undoes EXIF orientation 1 to 8 (EXIF 2.3, 4.6.4); anything else means 1. Always a contiguous copy."""
+    if orientation in (5, 6, 7, 8):
+        array = array.swapaxes(0, 1)
+    if orientation in (3, 4, 7, 8):
+        array = array[::-1]
+    if orientation in (2, 3, 6, 7):
+        array = array[:, ::-1]
+    return array.copy()
+
+
+def _grey(image: Image.Image) -> UInt16[np.ndarray, "h w 3"]:
+    """16-bit grey, which `convert("RGB")` would saturate."""
+    grey = np.asarray(image)
+    if image.mode == "F" or grey.min() < 0 or grey.max() > 65535:
+        kind = "floating-point numbers" if image.mode == "F" else "signed or 32-bit integers"
+        raise ValueError(f"holds {kind} of unknown range; save it with 8 or 16 bits a channel")
+    grey = grey.astype(np.uint16)
+    if tiff_tag(image, PHOTOMETRIC, 1) == 0:  # 0 is white; Pillow turns round 8 bits, but not 16
+        grey = 65535 - grey
+    return np.repeat(grey[..., None], 3, axis=2)
+
+
+def _colour_managed(image: Image.Image, icc: bytes | None) -> Image.Image | None:
+    """In sRGB, where the file's profile speaks of the file's own channels; None where there is nothing to go
+    by."""
+    if image.mode not in PROFILE_SPACES:
+        return None
+    try:
+        if icc and icc[16:20] == PROFILE_SPACES[image.mode]:
+            profile = ImageCms.ImageCmsProfile(io.BytesIO(icc))
+        elif image.mode == "LAB":  # Pillow itself converts it as if the axes were unsigned
+            profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB"))
+        else:
+            return None
+        srgb = ImageCms.createProfile("sRGB")
+        return ImageCms.profileToProfile(image, profile, srgb, ImageCms.Intent.RELATIVE_COLORIMETRIC, "RGB")
+    except (ImageCms.PyCMSError, OSError):
+        return None  # a damaged profile must not cost the picture
+
+
+def _rgb_profile(icc: bytes | None) -> bytes | None:
+    """A profile of another colour space would make every viewer misread the RGB that is written."""
+    return icc if icc and icc[16:20] == b"RGB " else None
