@@ -17,7 +17,7 @@ def score_table(results: Results, name: str, label: str) -> str:
         gain = model[0] - bicubic[0], model[1] - bicubic[1]
         rows[1].append("{:7.3f} {:7.4f}".format(*bicubic))
         rows[2].append("{:7.3f} {:7.4f}".format(*model))
-        rows[3].append("{:+7.3f} {:+7.4f}".format(*gain))
+        rows[3].append("{:+z7.3f} {:+z7.4f}".format(*gain))
     title = (
         f"{name}: {len(found.names)} images, x{results.scale}, LR by {results.lr_kernel}; PSNR dB and SSIM"
     )

@@ -2,30 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from jaxtyping import Array, Float
-
-from smlnet_jax.models import Output, create
+from smlnet_jax.models import create
 
 if TYPE_CHECKING:
     from smlnet_jax.evaluation.evaluate import Predictor
 
 
-@dataclass(frozen=True)
-class Bicubic:
-    """The network that does nothing: its output is its input, the upsampled LR. It has no parameters."""
-
-    def apply(self, params: Any, x: Float[Array, "b h w 3"]) -> Output:
-        del params
-        return Output(sr=x)
-
-
 class Loaded(NamedTuple):
     label: str  # what tables and eval.json call it
-    model: Predictor
+    model: Predictor | None  # None: bicubic alone
     params: Any
 
 
@@ -36,7 +24,7 @@ def load(what: str, workdir: Path | str) -> Loaded:
     `UserError` where there is nothing of that name.
     """
     if what == "bicubic":
-        return Loaded(what, Bicubic(), {})
+        return Loaded(what, None, {})
     if is_workdir(what or workdir):
         from smlnet_jax.training.checkpoint import load_weights
 

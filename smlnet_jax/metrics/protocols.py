@@ -1,7 +1,7 @@
 """The ways in which face super-resolution is scored. Scores under two of them must never stand in one column.
 
 Every protocol first quantises both images to 8 bits (clip, x255, round), as if the prediction had been saved
-as a PNG. What happens next differs, and moves the same picture by up to 1.6 dB (docs/evaluation.md).
+as a PNG. What happens next differs, and moves the same pictures by 1.3 to 1.8 dB (docs/evaluation.md).
 """
 
 from __future__ import annotations
