@@ -1,5 +1,5 @@
-"""Files as a person meets them: names on one line, refusals in one sentence, and writes that are whole or not
-there."""
+"""Files as a person meets them: names on one line, refusals in one sentence, writes that are whole or
+absent."""
 
 from __future__ import annotations
 

@@ -24,12 +24,12 @@ def decode(
     """
     import cv2
 
-    found = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
-    if found is None or found.dtype != np.uint16:
+    decoded = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+    if decoded is None or decoded.dtype != np.uint16:
         return None
+    found: np.ndarray = np.asarray(decoded)
     if found.ndim == 2:
         found = np.repeat(found[..., None], 3, axis=2)
-    found = found.astype(np.uint16, copy=False)
     finer = found[..., 2::-1]
     if finer.shape != rgb.shape or not np.array_equal(finer >> 8, rgb):
         return None

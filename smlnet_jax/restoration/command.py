@@ -1,0 +1,163 @@
+"""`smlnet restore`: photographs and videos in, restored ones out; one bad file never stops the rest."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import jax
+from PIL import Image
+
+from smlnet_jax.errors import UserError
+from smlnet_jax.restoration.batch import Options, restore_photos
+from smlnet_jax.restoration.files import shown
+from smlnet_jax.restoration.inputs import Source, find_sources
+from smlnet_jax.restoration.outputs import OutputFolder
+from smlnet_jax.restoration.photo import MAX_PIXELS
+from smlnet_jax.restoration.report import Report, Row, open_report
+
+EXTENSIONS = ("auto", "jpg", "png", "webp", "tif", "bmp")
+STOPPED = 130  # what a shell reports of a program ended by Ctrl-C
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Adds the flags of `smlnet restore`."""
+    parser.description = (
+        "Restores the faces in photographs. Exit code 0: all done; 1: some failed; 2: nothing was begun."
+    )
+    add = parser.add_argument
+    add("inputs", nargs="+", metavar="INPUT", help="a picture, a folder, or a pattern in quotes")
+    add("-o", "--output", type=Path, default=Path("results"), metavar="OUT", help="default: results")
+    add("-m", "--weights", metavar="NAME_OR_FOLDER", help="default: the weights that come with the package")
+    add("-r", "--recursive", action="store_true", help="look into subfolders, and keep them in OUT")
+    add(
+        "-s",
+        "--upscale",
+        type=float,
+        default=1,
+        metavar="FACTOR",
+        help="enlarge the whole photograph (Lanczos)",
+    )
+    add("--aligned", action="store_true", help="inputs are face crops, or true LR faces such as 16x16")
+    add("--only-center-face", action="store_true", help="restore only the face nearest to the middle")
+    add(
+        "--ext", choices=EXTENSIONS, default="auto", help="format of restored photographs; auto: as the input"
+    )
+    add("--suffix", default="", help="put behind every name, after an underscore")
+    add(
+        "--depth",
+        type=int,
+        choices=(8, 16),
+        default=8,
+        help="bits a channel of what is written; 16: PNG or TIFF",
+    )
+    add("--skip-existing", action="store_true", help="pass over inputs whose result is in OUT")
+    add(
+        "--compare",
+        action="store_true",
+        help="also write each face before and after, side by side, to OUT/cmp",
+    )
+    add(
+        "--json", type=Path, metavar="REPORT.json", help="what became of every file, and what was found in it"
+    )
+    add("--video", action="store_true", help="restore videos too, frame by frame; their sound is kept")
+    add(
+        "--max-pixels",
+        type=int,
+        default=MAX_PIXELS,
+        metavar="N",
+        help=f"refuse larger pictures (default {MAX_PIXELS:,})",
+    )
+    device = parser.add_mutually_exclusive_group()
+    device.add_argument("--cpu", action="store_true", help="do not use an accelerator")
+    device.add_argument("--gpu", action="store_true", help="stop if there is no GPU")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Restores what `args` names; the exit code. Raises UserError where nothing can be begun."""
+    if not 1 <= args.upscale <= 16:
+        raise UserError(f"-s {args.upscale:g} must lie between 1 and 16")
+    folder = OutputFolder(args.output, ext=args.ext, suffix=args.suffix, depth=args.depth)
+    folder.prepare()
+    _choose_device(args)
+    return restore_all(_restorer(args), args, folder)
+
+
+def restore_all(restorer: Any, args: argparse.Namespace, folder: OutputFolder) -> int:
+    """The run itself, with anything that has the `stream` of a Restorer; the exit code."""
+    from tqdm import tqdm
+
+    options = Options(
+        upscale=args.upscale,
+        aligned=args.aligned,
+        depth=args.depth,
+        skip_existing=args.skip_existing,
+        compare=args.compare,
+        max_pixels=args.max_pixels,
+    )
+
+    def sources(videos: bool) -> Iterator[Source]:
+        everything = find_sources(
+            args.inputs, recursive=args.recursive, videos=args.video, is_output=folder.owns
+        )
+        return (source for source in everything if (source.is_video and source.problem is None) == videos)
+
+    total = sum(1 for kind in (False, True) for _ in sources(kind))  # names only: no file is opened
+    facts = {"weights": args.weights, "output": str(args.output)}
+    with (
+        open_report(args.json, facts) as report,
+        tqdm(total=total, unit="file", disable=None, dynamic_ncols=True) as bar,
+        warnings.catch_warnings(),
+    ):
+        warnings.filterwarnings(
+            "ignore", module="PIL"
+        )  # a damaged file is one line of ours, not two of Pillow's
+        warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)  # --max-pixels decides
+
+        def done(row: Row) -> None:
+            report.add(row)
+            if row.reason is not None and row.status != "skipped":
+                bar.write(f"{shown(row.input)}: {row.reason}", file=sys.stderr)
+            bar.update()
+
+        try:
+            restore_photos(restorer, sources(videos=False), folder, options, done)
+            if args.video:
+                from smlnet_jax.restoration.video import restore_videos
+
+                restore_videos(restorer, sources(videos=True), folder, options, done, bar)
+        except KeyboardInterrupt:
+            report.interrupted = True
+    return _conclude(report, args.output)
+
+
+def _conclude(report: Report, output: Path) -> int:
+    counts = {state: number for state, number in report.summary().items() if state in report.counts}
+    told = (
+        ", ".join(f"{number} {state.replace('_', ' ')}" for state, number in counts.items())
+        or "nothing to do"
+    )
+    print(f"{shown(output)}: {told}{' (stopped; what is done is kept)' if report.interrupted else ''}")
+    if report.interrupted:
+        return STOPPED
+    return 1 if report.counts["failed"] else 0
+
+
+def _choose_device(args: argparse.Namespace) -> None:
+    if args.cpu:
+        jax.config.update("jax_platforms", "cpu")
+    if args.gpu and jax.default_backend() == "cpu":
+        raise UserError("--gpu was asked for, but JAX sees no GPU; install jax[cuda13], or leave --gpu out")
+
+
+def _restorer(args: argparse.Namespace) -> Any:
+    from smlnet_jax.restoration.restorer import Restorer
+
+    chosen = {} if args.weights is None else {"name": args.weights}
+    return Restorer.from_pretrained(
+        **chosen, upscale=args.upscale, aligned=args.aligned, only_center_face=args.only_center_face
+    )

@@ -1,0 +1,217 @@
+"""Videos, a frame at a time: decoded, restored in batches of faces, encoded again; the sound is copied as it
+is.
+
+Nothing is kept but the frames that the restorer holds back to fill a batch, so an hour takes the memory of a
+second.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import av
+import numpy as np
+from av.video.reformatter import Colorspace
+from jaxtyping import Float, UInt8
+
+from smlnet_jax.errors import UserError
+from smlnet_jax.restoration.batch import Options, claim
+from smlnet_jax.restoration.files import PhotoError, one_line, replacing, shown
+from smlnet_jax.restoration.inputs import Source
+from smlnet_jax.restoration.outputs import OutputFolder
+from smlnet_jax.restoration.photo import quantize
+from smlnet_jax.restoration.report import Row
+
+MP4_SOUND = frozenset(
+    ("aac", "mp3", "ac3", "eac3", "opus", "flac", "alac")
+)  # others are copied into Matroska
+CONTAINERS = {".mp4": "mp4", ".mkv": "matroska"}
+HDR_CURVES = (16, 18)  # PQ and HLG (ITU-T H.273, transfer characteristics): no network of ours has seen them
+BT709 = 1  # the same table's number of HD's primaries, curve and matrix
+HD_HEIGHT = 720  # an untagged video is taken as BT.709 from here on, below as BT.601, as players do
+ENCODER_OPTIONS = {"crf": "16", "preset": "medium"}
+
+
+@dataclass(frozen=True)
+class Counts:
+    """Frames of a video, and how many of them showed a face."""
+
+    frames: int
+    with_face: int
+
+
+def restore_videos(
+    restorer: Any,
+    sources: Iterable[Source],
+    folder: OutputFolder,
+    options: Options,
+    done: Callable[[Row], None],
+    bar: Any,
+) -> None:
+    """Restores every video and calls `done` once for each; `bar` (a tqdm) shows the frame that is reached."""
+    for source in sources:
+        name = str(source.path)
+        began = time.monotonic()
+        try:
+            names = claim(source, folder, options, done, container_suffix(source.path))
+            if names is None:
+                continue
+            with replacing(names.main) as target:
+                counts = restore_video(restorer, source.path, target, names.main.suffix, options, bar)
+        except PhotoError as error:
+            done(Row(name, "failed", reason=error.reason))
+            continue
+        done(
+            Row(
+                name,
+                "restored" if counts.with_face else "no_face",
+                output=str(names.main),
+                reason=None if counts.with_face else "no face was found in any frame",
+                frames=counts.frames,
+                frames_with_face=counts.with_face,
+                seconds=round(time.monotonic() - began, 3),
+            )
+        )
+
+
+def container_suffix(path: Path) -> str:
+    """`.mp4`, or `.mkv` where MP4 cannot hold the video's sound as it is. Raises PhotoError."""
+    with _opened(path) as reader:
+        sounds = {stream.codec_context.name for stream in reader.streams.audio}
+    return ".mp4" if sounds <= MP4_SOUND else ".mkv"
+
+
+def restore_video(
+    restorer: Any, path: Path, target: BinaryIO, suffix: str, options: Options, bar: Any = None
+) -> Counts:
+    """Writes the restored video, upright, H.264 in BT.709, with every sound track of the original, to
+    `target`.
+
+    Timing is kept frame by frame, so a variable rate stays one. Raises PhotoError for what is no video, has
+    HDR colours, or is damaged.
+    """
+    name = shown(path)
+    frames = with_face = 0
+    try:
+        with _opened(path) as reader, av.open(target, "w", format=CONTAINERS[suffix]) as writer:
+            video = reader.streams.video[0]
+            rate = video.average_rate or video.guessed_rate or Fraction(25)
+            encoder = _Encoder(writer, video, rate, reader.streams.audio)
+            images = _frames(reader, video, rate, encoder, name, options)
+            with contextlib.closing(restorer.stream(images)) as results:
+                for time_stamp, result in results:
+                    if isinstance(result, UserError):
+                        raise PhotoError(name, f"stopped at frame {frames + 1}: {result}")
+                    encoder.write(result.image, time_stamp)
+                    frames += 1
+                    with_face += bool(result.faces)
+                    if bar is not None:
+                        bar.set_postfix_str(f"{name} {frames}/{video.frames or '?'}", refresh=False)
+                        bar.update(0)
+            if not frames:
+                raise PhotoError(name, "holds no frame that can be decoded")
+            encoder.finish()
+    except av.FFmpegError as error:
+        raise PhotoError(name, f"cannot be restored as a video ({one_line(error)})") from error
+    return Counts(frames, with_face)
+
+
+class _Encoder:
+    """The output's video stream, opened with the first frame, when its size is known; sound waits until
+    then."""
+
+    def __init__(self, writer: Any, video: Any, rate: Fraction, sounds: Iterable[Any]) -> None:
+        self._writer = writer
+        self._time_base = video.time_base
+        self._stream = writer.add_stream("libx264", rate=rate, options=ENCODER_OPTIONS)
+        context = self._stream.codec_context
+        context.time_base = video.time_base
+        context.colorspace = context.color_primaries = context.color_trc = BT709
+        self._stream.pix_fmt = "yuv420p"
+        self._sounds = {sound.index: writer.add_stream_from_template(sound) for sound in sounds}
+        self._waiting: list[Any] | None = []
+
+    def copy(self, packet: Any) -> None:
+        """One packet of sound, as it is."""
+        if packet.dts is None:  # the demuxer's sign of the end
+            return
+        packet.stream = self._sounds[packet.stream.index]
+        if self._waiting is None:
+            self._writer.mux(packet)
+        else:
+            self._waiting.append(packet)
+
+    def write(self, image: Float[np.ndarray, "h w 3"], time_stamp: int) -> None:
+        rgb = quantize(image)
+        height, width = rgb.shape[:2]
+        rgb = np.pad(rgb, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")  # 4:2:0 needs even sides
+        if self._waiting is not None:
+            self._stream.height, self._stream.width = rgb.shape[:2]
+        frame = av.VideoFrame.from_ndarray(rgb, format="rgb24")
+        frame = frame.reformat(format="yuv420p", dst_colorspace=Colorspace.ITU709)
+        frame.pts, frame.time_base = time_stamp, self._time_base
+        self._writer.mux(self._stream.encode(frame))
+        waiting, self._waiting = self._waiting or [], None
+        for packet in waiting:
+            self._writer.mux(packet)
+
+    def finish(self) -> None:
+        self._writer.mux(self._stream.encode())
+
+
+def _frames(
+    reader: Any, video: Any, rate: Fraction, encoder: _Encoder, name: str, options: Options
+) -> Iterator[tuple[int, UInt8[np.ndarray, "h w 3"]]]:
+    """(time stamp in units of the stream, upright RGB) of every frame; sound goes past to the encoder."""
+    count = 0
+    for packet in reader.demux([video, *reader.streams.audio]):
+        if packet.stream is not video:
+            encoder.copy(packet)
+            continue
+        for frame in packet.decode():
+            if count == 0:
+                _refuse(frame, name, options)
+            guess = int(count / rate / video.time_base)  # raw streams carry no time
+            yield frame.pts if frame.pts is not None else guess, _rgb(frame)
+            count += 1
+
+
+def _refuse(frame: Any, name: str, options: Options) -> None:
+    if frame.color_trc in HDR_CURVES:
+        raise PhotoError(name, "has HDR colours; convert it to standard range first")
+    if frame.width * frame.height * options.upscale**2 > options.max_pixels:
+        size = f"{frame.width}x{frame.height}"
+        raise PhotoError(name, f"is {size}, and would exceed {options.max_pixels:,} pixels; lower -s")
+
+
+def _rgb(frame: Any) -> UInt8[np.ndarray, "h w 3"]:
+    """Upright. Untagged colours are read as players read them."""
+    tagged = Colorspace(frame.colorspace) if frame.colorspace in iter(Colorspace) else None
+    untagged = Colorspace.ITU709 if frame.height >= HD_HEIGHT else Colorspace.ITU601
+    rgb = frame.reformat(format="rgb24", src_colorspace=tagged or untagged).to_ndarray()
+    return np.ascontiguousarray(np.rot90(rgb, round(frame.rotation / 90)))  # both count anti-clockwise
+
+
+@contextlib.contextmanager
+def _opened(path: Path) -> Iterator[Any]:
+    """Through a file object: FFmpeg takes a name for a URL, and only in UTF-8."""
+    name = shown(path)
+    try:
+        file = path.open("rb")
+    except OSError as error:
+        raise PhotoError(name, f"cannot be opened ({one_line(error)})") from error
+    with file:
+        try:
+            reader = av.open(file)
+        except av.FFmpegError as error:
+            raise PhotoError(name, f"cannot be decoded as a video ({one_line(error)})") from error
+        with reader:
+            if not reader.streams.video:
+                raise PhotoError(name, "holds no video")
+            yield reader
