@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -10,8 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float
-from PIL import Image
 
 from smlnet_jax.errors import UserError
 from smlnet_jax.restoration.files import PhotoError, shown
@@ -19,6 +18,8 @@ from smlnet_jax.restoration.inputs import Source
 from smlnet_jax.restoration.outputs import COMPARED, CROPPED, RESTORED, Names, OutputFolder
 from smlnet_jax.restoration.photo import MAX_PIXELS, Photo, read_photo, write_photo
 from smlnet_jax.restoration.report import Row
+from smlnet_jax.restoration.resample import resize
+from smlnet_jax.restoration.result import Restoration, RestoredFace
 
 NO_FACE = "no face was found; it is passed on without restoration"
 
@@ -93,13 +94,15 @@ def claim(
     return names
 
 
-def face_row(face: Any) -> dict[str, Any]:
-    """One face for the report: box in pixels of the upright input (left, top, right, bottom), and the
-    scores."""
+def face_row(face: RestoredFace) -> dict[str, Any]:
+    """One face for the report, as RestoredFace describes it, without its pictures."""
     return {
         "box": [round(float(edge), 1) for edge in face.box],
         "score": _rounded(face.score),
         "identity": _rounded(face.identity),
+        "lr_consistency": _rounded(face.lr_consistency),
+        "resolution": int(face.resolution),
+        "restored": bool(face.restored),
         "warnings": list(face.warnings),
     }
 
@@ -113,7 +116,7 @@ def _read(source: Source, options: Options) -> Photo:
     return photo
 
 
-def _finish(job: Job, result: Any, folder: OutputFolder, options: Options) -> Row:
+def _finish(job: Job, result: Restoration | UserError, folder: OutputFolder, options: Options) -> Row:
     """Writes one result. The photograph comes last: where it exists, the rest of it does too."""
     name = str(job.source.path)
     if isinstance(result, UserError):
@@ -137,25 +140,15 @@ def _finish(job: Job, result: Any, folder: OutputFolder, options: Options) -> Ro
     )
 
 
-def _write_face(face: Any, names: Names, index: int, root: Path, options: Options) -> None:
+def _write_face(face: RestoredFace, names: Names, index: int, root: Path, options: Options) -> None:
     write_photo(names.face(root / CROPPED, index), face.before, depth=options.depth)
     write_photo(names.face(root / RESTORED, index), face.after, depth=options.depth)
     if options.compare:
-        pair = np.concatenate(
-            [_resized(face.before, face.after.shape[0], face.after.shape[1]), face.after], axis=1
-        )
+        before = resize(face.before, *face.after.shape[:2])  # bicubic, as the network saw it
+        pair = np.concatenate([before, face.after], axis=1)
         write_photo(names.face(root / COMPARED, index), pair, depth=options.depth)
 
 
-def _resized(image: Float[np.ndarray, "h w 3"], height: int, width: int) -> Float[np.ndarray, "H W 3"]:
-    """Bicubic, as the network's own input is made; channel by channel, because Pillow has no float RGB."""
-    if image.shape[:2] == (height, width):
-        return image
-    planes = (Image.fromarray(np.ascontiguousarray(image[..., c])) for c in range(3))
-    return np.stack(
-        [np.asarray(plane.resize((width, height), Image.Resampling.BICUBIC)) for plane in planes], axis=-1
-    )
-
-
 def _rounded(value: float | None) -> float | None:
-    return None if value is None else round(float(value), 4)
+    """To four places; JSON has no word for infinity."""
+    return None if value is None or not math.isfinite(value) else round(float(value), 4)

@@ -55,7 +55,7 @@ ORIENTATION, DETAILS = 0x0112, 0x8769  # EXIF tags; DETAILS holds a directory of
 STALE_DETAILS = (0xA002, 0xA003)  # width and height, wrong once the picture is turned or enlarged
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Photo:
     """One decoded photograph, upright.
 

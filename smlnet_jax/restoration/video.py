@@ -169,7 +169,10 @@ def _frames(
     reader: Any, video: Any, rate: Fraction, encoder: _Encoder, name: str, options: Options
 ) -> Iterator[tuple[int, UInt8[np.ndarray, "h w 3"]]]:
     """(time stamp in units of the stream, upright RGB) of every frame; sound goes past to the encoder."""
-    count = 0
+    timed = "avi" not in reader.format.name.split(
+        ","
+    )  # AVI has a rate and no times; FFmpeg's guesses go backwards
+    count, last = 0, None
     for packet in reader.demux([video, *reader.streams.audio]):
         if packet.stream is not video:
             encoder.copy(packet)
@@ -177,8 +180,9 @@ def _frames(
         for frame in packet.decode():
             if count == 0:
                 _refuse(frame, name, options)
-            guess = int(count / rate / video.time_base)  # raw streams carry no time
-            yield frame.pts if frame.pts is not None else guess, _rgb(frame)
+            stamp = frame.pts if timed and frame.pts is not None else round(count / rate / video.time_base)
+            last = stamp if last is None else max(stamp, last + 1)  # an encoder takes no time twice
+            yield last, _rgb(frame)
             count += 1
 
 

@@ -35,7 +35,9 @@ def oriented(orientation: int, form: str = "JPEG") -> bytes:
     exif = Image.Exif()
     exif[0x0112] = orientation
     exif[0x013B] = "A. Photographer"
-    return encoded(colours(), form, exif=exif, **({"quality": 100, "subsampling": 0} if form == "JPEG" else {}))
+    return encoded(
+        colours(), form, exif=exif, **({"quality": 100, "subsampling": 0} if form == "JPEG" else {})
+    )
 
 
 def animated(form: str) -> bytes:
@@ -57,8 +59,10 @@ def bomb(side: int) -> bytes:
 
 
 def cmyk_profile() -> bytes:
-    """The smallest CMYK profile (ICC v2, output class): an 8-bit table of 2^4 nodes, in which ink is opaque, and
-    cyan ink, unlike any printer's, is neutral grey; so a conversion that ignores it cannot pass for one that does not."""
+    """The smallest CMYK profile (ICC v2, output class): an 8-bit table of 2^4 nodes.
+
+    Cyan ink, unlike any printer's, is a neutral grey in it, so that a conversion which ignores it shows.
+    """
     nodes = bytearray()
     for node in range(16):
         cyan, magenta, yellow, black = ((node >> shift) & 1 for shift in (3, 2, 1, 0))

@@ -1,0 +1,244 @@
+import argparse
+import json
+import os
+import resource
+import weakref
+from pathlib import Path
+
+import numpy as np
+import pytest
+from corpus import bad_files, colours, encoded, good_files, write_files
+from fake import FakeRestorer
+from PIL import Image
+
+from smlnet_jax.errors import UserError
+from smlnet_jax.restoration import batch, command
+from smlnet_jax.restoration.outputs import OutputFolder
+from smlnet_jax.restoration.photo import read_photo
+
+
+def _args(*given) -> argparse.Namespace:
+    parser = argparse.ArgumentParser()
+    command.configure(parser)
+    return parser.parse_args([str(one) for one in given])
+
+
+def _restore(*given, restorer: object = None) -> int:
+    args = _args(*given)
+    folder = OutputFolder(args.output, ext=args.ext, suffix=args.suffix, depth=args.depth)
+    return command.restore_all(restorer or FakeRestorer(upscale=args.upscale), args, folder)
+
+
+def _report(path: Path) -> dict[str, dict]:
+    return {Path(row["input"]).name: row for row in json.loads(path.read_text())["files"]}
+
+
+def _names(folder: Path) -> set[str]:
+    return {path.name for path in folder.iterdir()} if folder.is_dir() else set()
+
+
+def test_folder_of_good_and_bad_files_is_finished_and_every_file_accounted_for(tmp_path, capfd):
+    good, bad = good_files(), bad_files()
+    write_files(tmp_path / "in", {**good, **{name: content for name, (content, _) in bad.items()}})
+    (tmp_path / "in/loop.png").symlink_to(tmp_path / "in/loop.png")
+    (tmp_path / "in/back").symlink_to(tmp_path / "in")
+    before = {path: path.read_bytes() for path in (tmp_path / "in").iterdir() if path.is_file()}
+
+    code = _restore(tmp_path / "in", "-r", "-o", tmp_path / "out", "--json", tmp_path / "report.json")
+
+    assert code == 1
+    rows = _report(tmp_path / "report.json")
+    assert set(rows) == {os.fsdecode(name) for name in (*good, *bad)} | {"loop.png"}
+    for name, (_, reason) in bad.items():
+        row = rows[os.fsdecode(name)]
+        assert row["status"] == "failed" and reason in row["reason"] and row["output"] is None
+    for name in good:
+        row = rows[os.fsdecode(name)]
+        assert row["status"] in ("restored", "no_face")
+        assert read_photo(row["output"]).rgb.size
+    outputs = [row["output"] for row in rows.values() if row["output"]]
+    assert len(set(outputs)) == len(good)
+    assert {path: path.read_bytes() for path in before} == before
+    lines = [line for line in capfd.readouterr().err.splitlines() if line]
+    failed_or_bare = [row for row in rows.values() if row["reason"]]
+    assert len(lines) == len(failed_or_bare)
+    assert all(str(tmp_path / "in") in line for line in lines)
+    assert _names(tmp_path) == {"in", "out", "report.json"}
+
+
+def test_layout_and_report_of_one_photograph(tmp_path):
+    write_files(tmp_path, {"a.jpg": encoded(colours(), "JPEG")})
+    assert (
+        _restore(tmp_path / "a.jpg", "-o", tmp_path / "out", "--compare", "--json", tmp_path / "r.json") == 0
+    )
+    out = tmp_path / "out"
+    found = {str(path.relative_to(out)) for path in out.rglob("*") if path.is_file()}
+    faces = {f"{folder}/a_00.png" for folder in ("cropped_faces", "restored_faces", "cmp")}
+    assert found == {"restored_imgs/a.jpg"} | faces
+    assert read_photo(out / "cropped_faces/a_00.png").rgb.shape == (4, 4, 3)
+    assert read_photo(out / "cmp/a_00.png").rgb.shape == (16, 32, 3)
+    row = _report(tmp_path / "r.json")["a.jpg"]
+    assert row["status"] == "restored" and row["output"] == str(out / "restored_imgs/a.jpg")
+    assert row["faces"][0]["box"] == [1, 2, 9, 10]
+    assert (row["faces"][0]["score"], row["faces"][0]["identity"]) == (0.9, 0.75)
+    assert row["faces"][0]["lr_consistency"] is None  # infinite, for which JSON has no word
+    assert row["faces"][0]["warnings"] == ["this face is smaller than 16 pixels"]
+    assert row["seconds"] > 0
+    summary = json.loads((tmp_path / "r.json").read_text())["summary"]
+    assert summary["restored"] == 1 and summary["failed"] == 0 and summary["interrupted"] is False
+
+
+def test_alpha_and_orientation_reach_the_output(tmp_path):
+    rgba = np.dstack([colours(), np.tile(np.arange(32, dtype=np.uint8) * 8, (24, 1))])
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    write_files(tmp_path, {"a.png": encoded(rgba, "PNG", exif=exif)})
+    assert _restore(tmp_path / "a.png", "-o", tmp_path / "out", "-s", "2") == 0
+    written = read_photo(tmp_path / "out/restored_imgs/a.png")
+    assert written.rgb.shape == (64, 48, 3)
+    assert written.alpha is not None and written.alpha[0, 0] < 5 and written.alpha[-1, 0] > 243
+
+
+def test_photograph_without_a_face_is_passed_on_and_named(tmp_path, capfd):
+    write_files(tmp_path, {"small.png": encoded(colours(4, 4), "PNG")})
+    assert _restore(tmp_path / "small.png", "-o", tmp_path / "out", "--json", tmp_path / "r.json") == 0
+    assert "no face was found" in capfd.readouterr().err
+    assert _report(tmp_path / "r.json")["small.png"]["status"] == "no_face"
+    assert _names(tmp_path / "out/restored_imgs") == {"small.png"}
+
+
+def test_existing_results_are_skipped_only_when_asked(tmp_path):
+    write_files(tmp_path / "in", {"a.png": encoded(colours(), "PNG"), "b.png": encoded(colours(), "PNG")})
+    given = (tmp_path / "in", "-o", tmp_path / "out", "--json", tmp_path / "r.json")
+    _restore(*given)
+    (tmp_path / "out/restored_imgs/b.png").unlink()
+    restorer = FakeRestorer()
+    assert _restore(*given, "--skip-existing", restorer=restorer) == 0
+    assert restorer.seen == 1
+    rows = _report(tmp_path / "r.json")
+    assert (rows["a.png"]["status"], rows["b.png"]["status"]) == ("skipped", "restored")
+    again = FakeRestorer()
+    _restore(*given, restorer=again)
+    assert again.seen == 2
+
+
+def test_restoring_in_place_neither_touches_inputs_nor_restores_results(tmp_path):
+    write_files(tmp_path, {"a.png": encoded(colours(), "PNG")})
+    before = (tmp_path / "a.png").read_bytes()
+    for _ in range(2):
+        restorer = FakeRestorer()
+        assert _restore(tmp_path, "-r", "-o", tmp_path, restorer=restorer) == 0
+        assert restorer.seen == 1
+    assert (tmp_path / "a.png").read_bytes() == before
+    assert _names(tmp_path / "restored_imgs") == {"a.png"}
+    assert _restore(tmp_path / "restored_imgs/a.png", "-o", tmp_path) == 1
+
+
+def test_answer_that_is_an_error_fails_its_own_photograph_only(tmp_path):
+    write_files(tmp_path / "in", {f"{number}.png": encoded(colours(), "PNG") for number in range(4)})
+    restorer = FakeRestorer(refused=(1,))
+    assert _restore(tmp_path / "in", "-o", tmp_path / "out", restorer=restorer) == 1
+    assert _names(tmp_path / "out/restored_imgs") == {"0.png", "2.png", "3.png"}
+
+
+def test_result_that_cannot_be_written_fails_its_own_photograph_only(tmp_path):
+    write_files(tmp_path / "in", {"a.png": encoded(colours(), "PNG"), "b.png": encoded(colours(), "PNG")})
+    (tmp_path / "out/restored_imgs/a.png").mkdir(parents=True)
+    given = (tmp_path / "in", "-o", tmp_path / "out", "--json", tmp_path / "r.json")
+    assert _restore(*given) == 1
+    rows = _report(tmp_path / "r.json")
+    assert "its result cannot be written" in rows["a.png"]["reason"] and rows["b.png"]["status"] == "restored"
+    assert not list((tmp_path / "out").rglob(".*"))
+
+
+def test_ctrl_c_keeps_what_is_done_and_the_report(tmp_path):
+    class Interrupted(FakeRestorer):
+        def stream(self, items):
+            yield from list(super().stream(items))[:2]
+            raise KeyboardInterrupt
+
+    write_files(tmp_path / "in", {f"{number}.png": encoded(colours(), "PNG") for number in range(5)})
+    given = (tmp_path / "in", "-o", tmp_path / "out", "--json", tmp_path / "r.json")
+    assert _restore(*given, restorer=Interrupted()) == command.STOPPED
+    assert _names(tmp_path / "out/restored_imgs") == {"0.png", "1.png"}
+    summary = json.loads((tmp_path / "r.json").read_text())["summary"]
+    assert summary["interrupted"] and summary["restored"] == 2
+
+
+def test_report_survives_a_fault_of_ours_which_keeps_its_traceback(tmp_path):
+    class Faulty(FakeRestorer):
+        def stream(self, items):
+            yield next(super().stream(items))
+            raise RuntimeError("a bug")
+
+    write_files(tmp_path / "in", {f"{number}.png": encoded(colours(), "PNG") for number in range(5)})
+    with pytest.raises(RuntimeError, match="a bug"):
+        _restore(tmp_path / "in", "-o", tmp_path / "out", "--json", tmp_path / "r.json", restorer=Faulty())
+    assert len(_report(tmp_path / "r.json")) == 1
+
+
+def test_sixteen_bits_are_written_on_request(tmp_path):
+    write_files(tmp_path / "in", {"a.jpg": encoded(colours(), "JPEG")})
+    assert _restore(tmp_path / "in", "-o", tmp_path / "out", "--depth", "16") == 0
+    assert read_photo(tmp_path / "out/restored_imgs/a.png").depth == 16
+
+
+def test_enlargement_beyond_the_pixel_limit_is_refused_before_the_network(tmp_path, capfd):
+    write_files(tmp_path, {"a.png": encoded(colours(), "PNG")})
+    restorer = FakeRestorer()
+    given = (tmp_path / "a.png", "-o", tmp_path / "out", "-s", "8", "--max-pixels", "10000")
+    assert _restore(*given, restorer=restorer) == 1
+    assert "would become 256x192" in capfd.readouterr().err and restorer.seen == 0
+
+
+@pytest.mark.parametrize(
+    ("flags", "sentence"),
+    [
+        (("-s", "0.5"), "between 1 and 16"),
+        (("--ext", "jpg", "--depth", "16"), "8 bits"),
+        (("--suffix", "a/b"), "slashes"),
+        (("-o", "/proc/no"), "cannot write into"),
+    ],
+)
+def test_mistake_in_the_flags_is_told_before_anything_is_begun(tmp_path, flags, sentence):
+    with pytest.raises(UserError, match=sentence):
+        command.run(_args(tmp_path, "-o", tmp_path / "out", *flags))
+
+
+def test_report_cannot_replace_a_photograph(tmp_path):
+    write_files(tmp_path, {"a.png": encoded(colours(), "PNG")})
+    with pytest.raises(UserError, match=r"must end in \.json"):
+        _restore(tmp_path / "a.png", "-o", tmp_path / "out", "--json", tmp_path / "a.png")
+
+
+def test_no_photograph_is_kept_once_it_is_written(tmp_path, monkeypatch):
+    alive: set[int] = set()
+    most = 0
+
+    def watched(*args, **options):
+        nonlocal most
+        photo = read_photo(*args, **options)
+        number = len(opened)
+        opened.append(number)
+        alive.add(number)
+        weakref.finalize(photo, alive.discard, number)
+        most = max(most, len(alive))
+        return photo
+
+    opened: list[int] = []
+    monkeypatch.setattr(batch, "read_photo", watched)
+    write_files(tmp_path / "in", {f"{number:03d}.png": encoded(colours(8, 8), "PNG") for number in range(60)})
+    assert _restore(tmp_path / "in", "-o", tmp_path / "out", restorer=FakeRestorer(window=5)) == 0
+    assert (
+        len(opened) == 60 and 5 <= most <= 7
+    )  # what the restorer holds, the one being written and the one being read
+
+
+@pytest.mark.slow
+def test_memory_of_two_thousand_photographs_is_that_of_fifty(tmp_path):
+    data = encoded(colours(600, 800), "JPEG")
+    write_files(tmp_path / "in", {f"{number:04d}.jpg": data for number in range(2_000)})
+    _restore(str(tmp_path / "in/00[0-4]*.jpg"), "-o", tmp_path / "few")
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    _restore(tmp_path / "in", "-o", tmp_path / "many")
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 30_000  # KiB

@@ -1,0 +1,164 @@
+import io
+import json
+import tracemalloc
+from pathlib import Path
+
+import numpy as np
+import pytest
+from fake import FakeRestorer
+from test_command import _restore
+
+from smlnet_jax.errors import UserError
+from smlnet_jax.restoration.batch import Options
+from smlnet_jax.restoration.files import PhotoError
+from smlnet_jax.restoration.video import container_suffix, restore_video
+
+av = pytest.importorskip("av")
+
+GREEN, RED = (20, 200, 90), (200, 40, 40)
+BT601, BT709, PQ = 5, 1, 16
+
+
+def _video(
+    *,
+    frames: int = 10,
+    size: tuple[int, int] = (64, 48),
+    rotation: int = 0,
+    matrix: int = BT601,
+    curve: int = BT709,
+    sound: str = "aac",
+    form: str = "mp4",
+    times: list[int] | None = None,
+) -> bytes:
+    """Green above red, at 25 frames a second, with a tone."""
+    file = io.BytesIO()
+    with av.open(file, "w", format=form) as writer:
+        stream = writer.add_stream("libx264", rate=25, options={"crf": "1"})
+        stream.width, stream.height = size
+        stream.pix_fmt = "yuv420p"
+        stream.set_display_rotation(rotation)
+        context = stream.codec_context
+        context.colorspace, context.color_primaries, context.color_trc = matrix, BT709, curve
+        tone = writer.add_stream(sound, rate=48000, layout="mono")
+        picture = np.empty((size[1], size[0], 3), np.uint8)
+        picture[:] = RED
+        picture[: size[1] // 2] = GREEN
+        for number in range(frames):
+            space = av.video.reformatter.Colorspace(matrix)
+            frame = av.VideoFrame.from_ndarray(picture, "rgb24").reformat(
+                format="yuv420p", dst_colorspace=space
+            )
+            frame.pts = times[number] if times else number
+            writer.mux(stream.encode(frame))
+        writer.mux(stream.encode())
+        wave = np.sin(np.arange(48000 * frames // 25) * 0.05).astype(np.float32)
+        samples = (wave * 20000).astype(np.int16)[None] if sound.startswith("pcm") else wave[None]
+        chunk = av.AudioFrame.from_ndarray(samples, "s16" if sound.startswith("pcm") else "fltp", "mono")
+        chunk.sample_rate, chunk.pts = 48000, 0
+        writer.mux(tone.encode(chunk))
+        writer.mux(tone.encode())
+    return file.getvalue()
+
+
+def _restored(tmp_path: Path, content: bytes, restorer: FakeRestorer | None = None, **options) -> bytes:
+    (tmp_path / "clip.video").write_bytes(content)
+    target = io.BytesIO()
+    restorer = restorer or FakeRestorer()
+    given = Options(upscale=restorer.upscale, **options)
+    restore_video(restorer, tmp_path / "clip.video", target, container_suffix(tmp_path / "clip.video"), given)
+    return target.getvalue()
+
+
+def _pictures(content: bytes) -> list[np.ndarray]:
+    with av.open(io.BytesIO(content)) as reader:
+        return [frame.to_ndarray(format="rgb24") for frame in reader.decode(video=0)]
+
+
+def _sound(content: bytes) -> list[bytes]:
+    with av.open(io.BytesIO(content)) as reader:
+        return [bytes(packet) for packet in reader.demux(reader.streams.audio[0]) if packet.size]
+
+
+@pytest.mark.parametrize("matrix", [BT601, BT709])
+def test_every_frame_is_restored_in_its_own_colours_and_the_sound_is_untouched(tmp_path, matrix):
+    original = _video(matrix=matrix)
+    restored = _restored(tmp_path, original)
+    pictures = _pictures(restored)
+    assert len(pictures) == 10
+    np.testing.assert_allclose(
+        pictures[5][4, 4], np.array(GREEN) / 2, atol=4
+    )  # the fake halves the brightness
+    np.testing.assert_allclose(pictures[5][-4, -4], np.array(RED) / 2, atol=4)
+    assert _sound(restored) == _sound(original) and len(_sound(original)) > 5
+
+
+@pytest.mark.parametrize(("rotation", "corner"), [(90, (4, 4)), (-90, (4, -4)), (180, (-4, 4))])
+def test_turned_video_comes_out_upright(tmp_path, rotation, corner):
+    """Turned anti-clockwise by 90 degrees, the upper half is the left one."""
+    restored = _restored(tmp_path, _video(rotation=rotation))
+    picture = _pictures(restored)[0]
+    assert picture.shape == ((48, 64, 3) if rotation == 180 else (64, 48, 3))
+    np.testing.assert_allclose(picture[corner], np.array(GREEN) / 2, atol=4)
+    with av.open(io.BytesIO(restored)) as reader:
+        assert next(reader.decode(video=0)).rotation == 0
+
+
+def test_odd_sizes_and_enlargement_are_padded_to_even(tmp_path):
+    pictures = _pictures(_restored(tmp_path, _video(size=(34, 18)), FakeRestorer(upscale=1.5)))
+    assert pictures[0].shape == (28, 52, 3)  # 27 x 51
+
+
+def test_variable_rate_is_kept(tmp_path):
+    times = [0, 1, 2, 10, 11, 30]
+    original = _video(frames=6, times=times)
+    stamps = []
+    for content in (original, _restored(tmp_path, original)):
+        with av.open(io.BytesIO(content)) as reader:
+            stamps.append([round(frame.time, 3) for frame in reader.decode(video=0)])
+    assert stamps[1] == stamps[0] == [round(time / 25, 3) for time in times]
+
+
+def test_sound_that_mp4_cannot_hold_is_copied_into_matroska(tmp_path):
+    original = _video(sound="pcm_s16le", form="avi")
+    restored = _restored(tmp_path, original)
+    with av.open(io.BytesIO(restored)) as reader:
+        assert "matroska" in reader.format.name
+    assert b"".join(_sound(restored)) == b"".join(_sound(original))
+
+
+def test_hdr_is_refused(tmp_path):
+    with pytest.raises(PhotoError, match="HDR"):
+        _restored(tmp_path, _video(curve=PQ))
+
+
+@pytest.mark.parametrize("content", [b"no video at all" * 99, _video()[:2000]])
+def test_damaged_video_is_one_sentence(tmp_path, content):
+    with pytest.raises(UserError, match="cannot be decoded as a video"):
+        _restored(tmp_path, content)
+
+
+def test_command_restores_videos_beside_photographs_and_reports_frames(tmp_path, capfd):
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in/clip.mp4").write_bytes(_video())
+    (tmp_path / "in/broken.mp4").write_bytes(b"nothing")
+    given = (tmp_path / "in", "-o", tmp_path / "out", "--json", tmp_path / "r.json")
+    assert _restore(*given, "--video") == 1
+    rows = {Path(row["input"]).name: row for row in json.loads((tmp_path / "r.json").read_text())["files"]}
+    assert (rows["clip.mp4"]["frames"], rows["clip.mp4"]["frames_with_face"]) == (10, 10)
+    assert rows["clip.mp4"]["output"] == str(tmp_path / "out/restored_videos/clip.mp4")
+    assert rows["broken.mp4"]["status"] == "failed"
+    assert "broken.mp4: cannot be decoded" in capfd.readouterr().err
+    assert [path.name for path in (tmp_path / "out/restored_videos").iterdir()] == ["clip.mp4"]
+    assert _restore(tmp_path / "in/clip.mp4", "-o", tmp_path / "out", "--video", "--skip-existing") == 0
+
+
+def test_frames_are_streamed_not_collected(tmp_path):
+    peaks = []
+    for frames in (20, 120):
+        (tmp_path / "clip.mp4").write_bytes(_video(frames=frames, size=(320, 240)))
+        tracemalloc.start()
+        with (tmp_path / "out.mp4").open("w+b") as target:
+            restore_video(FakeRestorer(), tmp_path / "clip.mp4", target, ".mp4", Options())
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert peaks[1] < peaks[0] + 3_000_000  # a hundred frames are 23 MB, and 92 MB as floats
