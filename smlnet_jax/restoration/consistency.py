@@ -1,0 +1,76 @@
+"""What of a face comes from the photograph and what from the network.
+
+The network was made for faces of one LR size. A photograph often shows more than that; then the network gets the
+face reduced to its LR size, and what the photograph shows beyond that size is put back into the result.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+
+from smlnet_jax.restoration.resample import resize
+from smlnet_jax.restoration.resolution import effective_side
+
+BLURRED = (
+    0.7  # a face that shows less than this of its pixels is blurred; above it the estimate is too uncertain
+)
+NEARLY_LR = 1.5  # a blurred face of up to so many LR sizes counts as LR, for the same reason
+
+
+@dataclass(frozen=True, eq=False)
+class AlignedFace:
+    """A face in the canonical frame, ready for the network."""
+
+    before: Float[np.ndarray, "size size 3"]  # at the network's output size
+    lr: Float[np.ndarray, "n n 3"]  # at its LR size
+    span: float  # side of the crop in pixels of the photograph
+    resolution: (
+        int  # pixels across that it really shows: fewer than `span` where it is blurred; at most `size`
+    )
+
+    @property
+    def is_sharp(self) -> bool:
+        """Whether it shows already what the network could give."""
+        return self.resolution >= self.before.shape[0]
+
+
+def aligned_face(face: Float[np.ndarray, "n n 3"], span: float, *, size: int, lr_size: int) -> AlignedFace:
+    """From a canonical crop of any size, in [0, 1]; `span` is what it measured in the photograph."""
+    before = np.clip(resize(face, size, size), 0, 1)
+    lr = np.clip(resize(face, lr_size, lr_size), 0, 1)
+    return AlignedFace(before, lr, span, resolution_of(before, span, lr_size))
+
+
+def resolution_of(before: Float[np.ndarray, "size size 3"], span: float, lr_size: int) -> int:
+    """Pixels across that a face of `span` pixels really shows, at most `size`."""
+    pixels = min(max(round(span), 1), before.shape[0])
+    shown = effective_side(before)
+    if shown >= BLURRED * pixels:
+        return pixels
+    return lr_size if shown <= NEARLY_LR * lr_size else shown
+
+
+def consistent(
+    sr: Float[np.ndarray, "size size 3"], face: AlignedFace, fidelity: float
+) -> Float[np.ndarray, "size size 3"]:
+    """The network's SR with what the photograph shows put back: SR + fidelity * B(before - SR).
+
+    B keeps what a picture of the face's resolution can hold (reduce, then enlarge): one step of iterative
+    back-projection (Irani and Peleg, 1991) at the photograph's resolution instead of the network's LR size. A
+    face of no more than the LR size is the network's alone.
+    """
+    size = sr.shape[0]
+    if face.resolution <= face.lr.shape[0]:
+        return sr
+    missing = face.before - sr
+    seen = resize(resize(missing, face.resolution, face.resolution), size, size)
+    return np.clip(sr + np.float32(fidelity) * seen, 0, 1)
+
+
+def lr_consistency(after: Float[np.ndarray, "size size 3"], lr: Float[np.ndarray, "n n 3"]) -> float:
+    """PSNR in dB between the LR face and the result reduced to it, at most 100: does one show the other?"""
+    error = resize(after, *lr.shape[:2]) - lr
+    return float(-10 * np.log10(max(float((error**2).mean()), 1e-10)))
