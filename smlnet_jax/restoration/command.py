@@ -21,6 +21,7 @@ from smlnet_jax.restoration.photo import MAX_PIXELS
 from smlnet_jax.restoration.report import Report, Row, open_report
 
 EXTENSIONS = ("auto", "jpg", "png", "webp", "tif", "bmp")
+FIDELITY = "1 (default): keep what the photograph shows; 0: the network alone, on sharp faces too"
 STOPPED = 130  # what a shell reports of a program ended by Ctrl-C
 
 
@@ -34,44 +35,18 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add("-o", "--output", type=Path, default=Path("results"), metavar="OUT", help="default: results")
     add("-m", "--weights", metavar="NAME_OR_FOLDER", help="default: the weights that come with the package")
     add("-r", "--recursive", action="store_true", help="look into subfolders, and keep them in OUT")
-    add(
-        "-s",
-        "--upscale",
-        type=float,
-        default=1,
-        metavar="FACTOR",
-        help="enlarge the whole photograph (Lanczos)",
-    )
+    add("-s", "--upscale", type=float, default=1, metavar="FACTOR", help="enlarge photographs, by Lanczos")
     add("--aligned", action="store_true", help="inputs are face crops, or true LR faces such as 16x16")
     add("--only-center-face", action="store_true", help="restore only the face nearest to the middle")
-    add(
-        "--ext", choices=EXTENSIONS, default="auto", help="format of restored photographs; auto: as the input"
-    )
+    add("--fidelity", type=float, default=1, metavar="F", help=FIDELITY)
+    add("--ext", choices=EXTENSIONS, default="auto", help="format of the results; auto: as the input")
     add("--suffix", default="", help="put behind every name, after an underscore")
-    add(
-        "--depth",
-        type=int,
-        choices=(8, 16),
-        default=8,
-        help="bits a channel of what is written; 16: PNG or TIFF",
-    )
+    add("--depth", type=int, choices=(8, 16), default=8, help="bits a channel; 16 as PNG or TIFF")
     add("--skip-existing", action="store_true", help="pass over inputs whose result is in OUT")
-    add(
-        "--compare",
-        action="store_true",
-        help="also write each face before and after, side by side, to OUT/cmp",
-    )
-    add(
-        "--json", type=Path, metavar="REPORT.json", help="what became of every file, and what was found in it"
-    )
+    add("--compare", action="store_true", help="each face before and after, side by side, in OUT/cmp")
+    add("--json", type=Path, metavar="REPORT.json", help="what became of every file")
     add("--video", action="store_true", help="restore videos too, frame by frame; their sound is kept")
-    add(
-        "--max-pixels",
-        type=int,
-        default=MAX_PIXELS,
-        metavar="N",
-        help=f"refuse larger pictures (default {MAX_PIXELS:,})",
-    )
+    add("--max-pixels", type=int, default=MAX_PIXELS, metavar="N", help=f"default {MAX_PIXELS:,}")
     device = parser.add_mutually_exclusive_group()
     device.add_argument("--cpu", action="store_true", help="do not use an accelerator")
     device.add_argument("--gpu", action="store_true", help="stop if there is no GPU")
@@ -81,6 +56,8 @@ def run(args: argparse.Namespace) -> int:
     """Restores what `args` names; the exit code. Raises UserError where nothing can be begun."""
     if not 1 <= args.upscale <= 16:
         raise UserError(f"-s {args.upscale:g} must lie between 1 and 16")
+    if not 0 <= args.fidelity <= 1:
+        raise UserError(f"--fidelity {args.fidelity:g} must lie between 0 and 1")
     folder = OutputFolder(args.output, ext=args.ext, suffix=args.suffix, depth=args.depth)
     folder.prepare()
     _choose_device(args)
@@ -157,7 +134,10 @@ def _choose_device(args: argparse.Namespace) -> None:
 def _restorer(args: argparse.Namespace) -> Any:
     from smlnet_jax.restoration.restorer import Restorer
 
-    chosen = {} if args.weights is None else {"name": args.weights}
     return Restorer.from_pretrained(
-        **chosen, upscale=args.upscale, aligned=args.aligned, only_center_face=args.only_center_face
+        args.weights,
+        upscale=args.upscale,
+        aligned=args.aligned,
+        only_center_face=args.only_center_face,
+        fidelity=args.fidelity,
     )

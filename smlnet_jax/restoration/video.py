@@ -104,7 +104,7 @@ def restore_video(
             rate = video.average_rate or video.guessed_rate or Fraction(25)
             encoder = _Encoder(writer, video, rate, reader.streams.audio)
             images = _frames(reader, video, rate, encoder, name, options)
-            with contextlib.closing(restorer.stream(images)) as results:
+            with contextlib.closing(restorer.stream(images, identity=False)) as results:
                 for time_stamp, result in results:
                     if isinstance(result, UserError):
                         raise PhotoError(name, f"stopped at frame {frames + 1}: {result}")

