@@ -6,9 +6,10 @@ import contextlib
 import math
 import time
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -20,6 +21,9 @@ from smlnet_jax.restoration.photo import MAX_PIXELS, Photo, read_photo, write_ph
 from smlnet_jax.restoration.report import Row
 from smlnet_jax.restoration.resample import resize
 from smlnet_jax.restoration.result import Restoration, RestoredFace
+
+Item = TypeVar("Item")
+Answer = TypeVar("Answer")
 
 NO_FACE = "no face was found; it is passed on without restoration"
 
@@ -54,43 +58,53 @@ def restore_photos(
     options: Options,
     done: Callable[[Row], None],
 ) -> None:
-    """Restores every source, in order, and calls `done` once for each.
+    """Restores every source, and calls `done` once for each.
 
-    As many photographs are in memory as the restorer holds back to fill a batch. Ctrl-C passes through; what
-    is written by then stays, and nothing is half written.
+    While the restorer works, the next photograph is read and the last one written. In memory are those and
+    the ones that the restorer holds back to fill a batch. Ctrl-C passes through; what is written by then
+    stays, and nothing is half written.
     """
 
     def jobs() -> Iterator[tuple[Job, Photo]]:
-        for source in sources:
-            began = time.monotonic()
-            try:
-                names = claim(source, folder, options, done)
-                photo = None if names is None else _read(source, options)
-            except PhotoError as error:
-                done(Row(str(source.path), "failed", reason=error.reason))
-                continue
-            if names is not None and photo is not None:
-                yield Job(source, names, photo, time.monotonic() - began), photo
+        for job in beside(lambda source: _open(source, folder, options), sources):
+            if isinstance(job, Row):
+                done(job)
+            else:
+                yield job, job.photo
 
     with contextlib.closing(restorer.stream(jobs())) as results:
-        for job, result in results:
-            done(_finish(job, result, folder, options))
+        for row in beside(lambda result: _finish(result[0], result[1], folder, options), results):
+            done(row)
 
 
-def claim(
-    source: Source,
-    folder: OutputFolder,
-    options: Options,
-    done: Callable[[Row], None],
-    video_suffix: str = ".mp4",
-) -> Names | None:
-    """The names of a source's results; None where they are there already and the row is done."""
+def beside(function: Callable[[Item], Answer], items: Iterable[Item]) -> Iterator[Answer]:
+    """`function` of every item, in order, in a thread that works on one item while the caller uses the answer
+    before.
+
+    An exception from `items` arrives behind the answers to the items before it.
+    """
+    with ThreadPoolExecutor(1) as thread:
+        running: Future[Answer] | None = None
+        try:
+            for item in items:
+                before, running = running, thread.submit(function, item)
+                if before is not None:
+                    yield before.result()
+        except (Exception, KeyboardInterrupt):
+            if running is not None:
+                yield running.result()
+            raise
+        if running is not None:
+            yield running.result()
+
+
+def claim(source: Source, folder: OutputFolder, options: Options, video_suffix: str = ".mp4") -> Names | Row:
+    """The names of a source's results, or its row where they are there already. Raises PhotoError."""
     if source.problem is not None:
         raise PhotoError(shown(source.path), source.problem)
     names = folder.claim(source, video_suffix)
     if options.skip_existing and names.main.exists():
-        done(Row(str(source.path), "skipped", output=str(names.main), reason="its result exists"))
-        return None
+        return Row(str(source.path), "skipped", output=str(names.main), reason="its result exists")
     return names
 
 
@@ -107,13 +121,21 @@ def face_row(face: RestoredFace) -> dict[str, Any]:
     }
 
 
-def _read(source: Source, options: Options) -> Photo:
-    photo = read_photo(source.path, max_pixels=options.max_pixels)
-    height, width = (round(side * options.upscale) for side in photo.rgb.shape[:2])
-    if height * width > options.max_pixels:
-        limit = f"more than the limit of {options.max_pixels:,} pixels; lower -s, or raise --max-pixels"
-        raise PhotoError(shown(source.path), f"would become {width}x{height}, {limit}")
-    return photo
+def _open(source: Source, folder: OutputFolder, options: Options) -> Job | Row:
+    """The photograph, or its row where there is nothing more to do."""
+    began = time.monotonic()
+    try:
+        names = claim(source, folder, options)
+        if isinstance(names, Row):
+            return names
+        photo = read_photo(source.path, max_pixels=options.max_pixels)
+        height, width = (round(side * options.upscale) for side in photo.rgb.shape[:2])
+        if height * width > options.max_pixels:
+            limit = f"more than the limit of {options.max_pixels:,} pixels; lower -s, or raise --max-pixels"
+            raise PhotoError(shown(source.path), f"would become {width}x{height}, {limit}")
+    except PhotoError as error:
+        return Row(str(source.path), "failed", reason=error.reason)
+    return Job(source, names, photo, time.monotonic() - began)
 
 
 def _finish(job: Job, result: Restoration | UserError, folder: OutputFolder, options: Options) -> Row:

@@ -35,6 +35,7 @@ SUFFIXES = {
     ".bmp": "BMP",
 }
 WIDE_FORMATS = ("PNG", "TIFF")  # can hold 16 bits a channel
+OPAQUE_FORMATS = ("JPEG", "BMP")  # BMP may hold alpha, but hardly anything reads it
 MAX_PIXELS = 128_000_000  # read by default; Pillow itself refuses more than 178,956,970
 SAVE_OPTIONS: dict[str, dict] = {
     "JPEG": {"quality": 95, "subsampling": 0},
@@ -124,8 +125,8 @@ def write_photo(
 ) -> None:
     """Writes float RGB in [0, 1] (clipped, rounded to nearest) in the format of the path's suffix.
 
-    Alpha (resized by Lanczos where the picture grew), profile and EXIF come from `like`. JPEG has no alpha:
-    there the picture is laid on white. `depth` 16 needs PNG or TIFF. The file appears whole or not at all;
+    Alpha (resized by Lanczos where the picture grew), profile and EXIF come from `like`. In JPEG and BMP,
+    transparent parts are laid on white. `depth` 16 needs PNG or TIFF. The file appears whole or not at all;
     one that was there is replaced. Raises PhotoError where it cannot be written.
     """
     path = Path(path)
@@ -135,7 +136,7 @@ def write_photo(
     if depth == 16 and form not in WIDE_FORMATS:
         raise PhotoError(shown(path), f"{form} holds 8 bits a channel; write 16 as .png or .tif")
     alpha = None if like is None or like.alpha is None else _fit(_unit_range(like.alpha), *rgb.shape[:2])
-    if alpha is not None and form == "JPEG":
+    if alpha is not None and form in OPAQUE_FORMATS:
         rgb, alpha = rgb * alpha[..., None] + (1 - alpha[..., None]), None
     levels = quantize(rgb, depth)
     if alpha is not None:

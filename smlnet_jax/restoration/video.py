@@ -59,8 +59,9 @@ def restore_videos(
         name = str(source.path)
         began = time.monotonic()
         try:
-            names = claim(source, folder, options, done, container_suffix(source.path))
-            if names is None:
+            names = claim(source, folder, options, container_suffix(source.path))
+            if isinstance(names, Row):
+                done(names)
                 continue
             with replacing(names.main) as target:
                 counts = restore_video(restorer, source.path, target, names.main.suffix, options, bar)

@@ -164,10 +164,11 @@ def test_alpha_follows_a_picture_that_grew(tmp_path, form):
     assert np.all(np.abs(read_photo(path).alpha.astype(int) - 128) <= 1)
 
 
-def test_transparent_parts_become_white_in_jpeg(tmp_path):
+@pytest.mark.parametrize("name", ["out.jpg", "out.bmp"])
+def test_transparent_parts_become_white_where_there_is_no_alpha(tmp_path, name):
     photo = Photo(np.zeros((16, 16, 3), np.uint8), np.zeros((16, 16), np.uint8))
-    write_photo(tmp_path / "out.jpg", photo.pixels(), like=photo)
-    assert read_photo(tmp_path / "out.jpg").rgb.min() == 255
+    write_photo(tmp_path / name, photo.pixels(), like=photo)
+    assert read_photo(tmp_path / name).rgb.min() == 255
 
 
 def test_first_view_of_a_phone_picture_is_read():
