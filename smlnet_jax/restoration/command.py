@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import sys
 import warnings
 from collections.abc import Iterator
@@ -58,6 +59,9 @@ def run(args: argparse.Namespace) -> int:
         raise UserError(f"-s {args.upscale:g} must lie between 1 and 16")
     if not 0 <= args.fidelity <= 1:
         raise UserError(f"--fidelity {args.fidelity:g} must lie between 0 and 1")
+    _require("tqdm", "smlnet restore", "restore")
+    if args.video:
+        _require("av", "--video", "video")
     folder = OutputFolder(args.output, ext=args.ext, suffix=args.suffix, depth=args.depth)
     folder.prepare()
     _choose_device(args)
@@ -122,6 +126,11 @@ def _conclude(report: Report, output: Path) -> int:
     if report.interrupted:
         return STOPPED
     return 1 if report.counts["failed"] else 0
+
+
+def _require(module: str, what: str, extra: str) -> None:
+    if importlib.util.find_spec(module) is None:
+        raise UserError(f"{what} needs a package that is not installed; pip install 'smlnet-jax[{extra}]'")
 
 
 def _choose_device(args: argparse.Namespace) -> None:

@@ -45,7 +45,8 @@ def find_sources(
 
     Within a folder: files by name, then subfolders. Hidden files are passed over, and so are folders for
     which `is_output` holds; files for which it holds come with a problem, as do inputs that lead to nothing.
-    Folders are entered once, so links that run in circles end. Memory does not grow with the number of files.
+    Folders are entered once, so links that run in circles end. In memory are the names of one
+    folder, or the matches of one pattern.
     """
     entered: set[tuple[int, int]] = set()
 

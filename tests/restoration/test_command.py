@@ -1,4 +1,5 @@
 import argparse
+import importlib.util
 import json
 import os
 import resource
@@ -205,6 +206,14 @@ def test_enlargement_beyond_the_pixel_limit_is_refused_before_the_network(tmp_pa
 def test_mistake_in_the_flags_is_told_before_anything_is_begun(tmp_path, flags, sentence):
     with pytest.raises(UserError, match=sentence):
         command.run(_args(tmp_path, "-o", tmp_path / "out", *flags))
+
+
+@pytest.mark.parametrize(("package", "extra"), [("tqdm", "restore"), ("av", "video")])
+def test_missing_package_is_named_by_the_extra_that_brings_it(tmp_path, monkeypatch, package, extra):
+    found = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == package else found(name))
+    with pytest.raises(UserError, match=rf"pip install 'smlnet-jax\[{extra}\]'"):
+        command.run(_args(tmp_path, "-o", tmp_path / "out", "--video"))
 
 
 def test_report_cannot_replace_a_photograph(tmp_path):
