@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,6 +11,8 @@ import numpy as np
 from PIL import Image
 
 from smlnet_jax.errors import UserError
+from smlnet_jax.restoration import command
+from smlnet_jax.restoration.outputs import OutputFolder
 from smlnet_jax.restoration.photo import as_photo
 from smlnet_jax.restoration.result import Restoration, RestoredFace
 
@@ -66,3 +69,17 @@ class FakeRestorer:
             lr_consistency=float("inf"),
             warnings=("this face is smaller than 16 pixels",),
         )
+
+
+def arguments(*given: object) -> argparse.Namespace:
+    """What `smlnet restore` makes of its command line."""
+    parser = argparse.ArgumentParser()
+    command.configure(parser)
+    return parser.parse_args([str(one) for one in given])
+
+
+def run_command(*given: object, restorer: Any = None) -> int:
+    """`smlnet restore` with a restorer that needs no weights; its exit code."""
+    args = arguments(*given)
+    folder = OutputFolder(args.output, ext=args.ext, suffix=args.suffix, depth=args.depth)
+    return command.restore_all(restorer or FakeRestorer(upscale=args.upscale), args, folder)

@@ -1,4 +1,3 @@
-import argparse
 import importlib.util
 import json
 import os
@@ -10,25 +9,12 @@ import jax
 import numpy as np
 import pytest
 from corpus import bad_files, colours, encoded, good_files, write_files
-from fake import FakeRestorer
+from fake import FakeRestorer, arguments, run_command
 from PIL import Image
 
 from smlnet_jax.errors import UserError
 from smlnet_jax.restoration import batch, command
-from smlnet_jax.restoration.outputs import OutputFolder
 from smlnet_jax.restoration.photo import read_photo
-
-
-def _args(*given) -> argparse.Namespace:
-    parser = argparse.ArgumentParser()
-    command.configure(parser)
-    return parser.parse_args([str(one) for one in given])
-
-
-def _restore(*given, restorer: object = None) -> int:
-    args = _args(*given)
-    folder = OutputFolder(args.output, ext=args.ext, suffix=args.suffix, depth=args.depth)
-    return command.restore_all(restorer or FakeRestorer(upscale=args.upscale), args, folder)
 
 
 def _report(path: Path) -> dict[str, dict]:
@@ -46,7 +32,7 @@ def test_folder_of_good_and_bad_files_is_finished_and_every_file_accounted_for(t
     (tmp_path / "in/back").symlink_to(tmp_path / "in")
     before = {path: path.read_bytes() for path in (tmp_path / "in").iterdir() if path.is_file()}
 
-    code = _restore(tmp_path / "in", "-r", "-o", tmp_path / "out", "--json", tmp_path / "report.json")
+    code = run_command(tmp_path / "in", "-r", "-o", tmp_path / "out", "--json", tmp_path / "report.json")
 
     assert code == 1
     rows = _report(tmp_path / "report.json")
@@ -71,7 +57,8 @@ def test_folder_of_good_and_bad_files_is_finished_and_every_file_accounted_for(t
 def test_layout_and_report_of_one_photograph(tmp_path):
     write_files(tmp_path, {"a.jpg": encoded(colours(), "JPEG")})
     assert (
-        _restore(tmp_path / "a.jpg", "-o", tmp_path / "out", "--compare", "--json", tmp_path / "r.json") == 0
+        run_command(tmp_path / "a.jpg", "-o", tmp_path / "out", "--compare", "--json", tmp_path / "r.json")
+        == 0
     )
     out = tmp_path / "out"
     found = {str(path.relative_to(out)) for path in out.rglob("*") if path.is_file()}
@@ -95,7 +82,7 @@ def test_alpha_and_orientation_reach_the_output(tmp_path):
     exif = Image.Exif()
     exif[0x0112] = 6
     write_files(tmp_path, {"a.png": encoded(rgba, "PNG", exif=exif)})
-    assert _restore(tmp_path / "a.png", "-o", tmp_path / "out", "-s", "2") == 0
+    assert run_command(tmp_path / "a.png", "-o", tmp_path / "out", "-s", "2") == 0
     written = read_photo(tmp_path / "out/restored_imgs/a.png")
     assert written.rgb.shape == (64, 48, 3)
     assert written.alpha is not None and written.alpha[0, 0] < 5 and written.alpha[-1, 0] > 243
@@ -103,7 +90,7 @@ def test_alpha_and_orientation_reach_the_output(tmp_path):
 
 def test_photograph_without_a_face_is_passed_on_and_named(tmp_path, capfd):
     write_files(tmp_path, {"small.png": encoded(colours(4, 4), "PNG")})
-    assert _restore(tmp_path / "small.png", "-o", tmp_path / "out", "--json", tmp_path / "r.json") == 0
+    assert run_command(tmp_path / "small.png", "-o", tmp_path / "out", "--json", tmp_path / "r.json") == 0
     assert "no face was found" in capfd.readouterr().err
     assert _report(tmp_path / "r.json")["small.png"]["status"] == "no_face"
     assert _names(tmp_path / "out/restored_imgs") == {"small.png"}
@@ -112,15 +99,15 @@ def test_photograph_without_a_face_is_passed_on_and_named(tmp_path, capfd):
 def test_existing_results_are_skipped_only_when_asked(tmp_path):
     write_files(tmp_path / "in", {"a.png": encoded(colours(), "PNG"), "b.png": encoded(colours(), "PNG")})
     given = (tmp_path / "in", "-o", tmp_path / "out", "--json", tmp_path / "r.json")
-    _restore(*given)
+    run_command(*given)
     (tmp_path / "out/restored_imgs/b.png").unlink()
     restorer = FakeRestorer()
-    assert _restore(*given, "--skip-existing", restorer=restorer) == 0
+    assert run_command(*given, "--skip-existing", restorer=restorer) == 0
     assert restorer.seen == 1
     rows = _report(tmp_path / "r.json")
     assert (rows["a.png"]["status"], rows["b.png"]["status"]) == ("skipped", "restored")
     again = FakeRestorer()
-    _restore(*given, restorer=again)
+    run_command(*given, restorer=again)
     assert again.seen == 2
 
 
@@ -129,17 +116,17 @@ def test_restoring_in_place_neither_touches_inputs_nor_restores_results(tmp_path
     before = (tmp_path / "a.png").read_bytes()
     for _ in range(2):
         restorer = FakeRestorer()
-        assert _restore(tmp_path, "-r", "-o", tmp_path, restorer=restorer) == 0
+        assert run_command(tmp_path, "-r", "-o", tmp_path, restorer=restorer) == 0
         assert restorer.seen == 1
     assert (tmp_path / "a.png").read_bytes() == before
     assert _names(tmp_path / "restored_imgs") == {"a.png"}
-    assert _restore(tmp_path / "restored_imgs/a.png", "-o", tmp_path) == 1
+    assert run_command(tmp_path / "restored_imgs/a.png", "-o", tmp_path) == 1
 
 
 def test_answer_that_is_an_error_fails_its_own_photograph_only(tmp_path):
     write_files(tmp_path / "in", {f"{number}.png": encoded(colours(), "PNG") for number in range(4)})
     restorer = FakeRestorer(refused=(1,))
-    assert _restore(tmp_path / "in", "-o", tmp_path / "out", restorer=restorer) == 1
+    assert run_command(tmp_path / "in", "-o", tmp_path / "out", restorer=restorer) == 1
     assert _names(tmp_path / "out/restored_imgs") == {"0.png", "2.png", "3.png"}
 
 
@@ -147,7 +134,7 @@ def test_result_that_cannot_be_written_fails_its_own_photograph_only(tmp_path):
     write_files(tmp_path / "in", {"a.png": encoded(colours(), "PNG"), "b.png": encoded(colours(), "PNG")})
     (tmp_path / "out/restored_imgs/a.png").mkdir(parents=True)
     given = (tmp_path / "in", "-o", tmp_path / "out", "--json", tmp_path / "r.json")
-    assert _restore(*given) == 1
+    assert run_command(*given) == 1
     rows = _report(tmp_path / "r.json")
     assert "its result cannot be written" in rows["a.png"]["reason"] and rows["b.png"]["status"] == "restored"
     assert not list((tmp_path / "out").rglob(".*"))
@@ -161,7 +148,7 @@ def test_ctrl_c_keeps_what_is_done_and_the_report(tmp_path):
 
     write_files(tmp_path / "in", {f"{number}.png": encoded(colours(), "PNG") for number in range(5)})
     given = (tmp_path / "in", "-o", tmp_path / "out", "--json", tmp_path / "r.json")
-    assert _restore(*given, restorer=Interrupted()) == command.STOPPED
+    assert run_command(*given, restorer=Interrupted()) == command.STOPPED
     assert _names(tmp_path / "out/restored_imgs") == {"0.png", "1.png"}
     summary = json.loads((tmp_path / "r.json").read_text())["summary"]
     assert summary["interrupted"] and summary["restored"] == 2
@@ -175,13 +162,13 @@ def test_report_survives_a_fault_of_ours_which_keeps_its_traceback(tmp_path):
 
     write_files(tmp_path / "in", {f"{number}.png": encoded(colours(), "PNG") for number in range(5)})
     with pytest.raises(RuntimeError, match="a bug"):
-        _restore(tmp_path / "in", "-o", tmp_path / "out", "--json", tmp_path / "r.json", restorer=Faulty())
+        run_command(tmp_path / "in", "-o", tmp_path / "out", "--json", tmp_path / "r.json", restorer=Faulty())
     assert len(_report(tmp_path / "r.json")) == 1
 
 
 def test_sixteen_bits_are_written_on_request(tmp_path):
     write_files(tmp_path / "in", {"a.jpg": encoded(colours(), "JPEG")})
-    assert _restore(tmp_path / "in", "-o", tmp_path / "out", "--depth", "16") == 0
+    assert run_command(tmp_path / "in", "-o", tmp_path / "out", "--depth", "16") == 0
     assert read_photo(tmp_path / "out/restored_imgs/a.png").depth == 16
 
 
@@ -189,7 +176,7 @@ def test_enlargement_beyond_the_pixel_limit_is_refused_before_the_network(tmp_pa
     write_files(tmp_path, {"a.png": encoded(colours(), "PNG")})
     restorer = FakeRestorer()
     given = (tmp_path / "a.png", "-o", tmp_path / "out", "-s", "8", "--max-pixels", "10000")
-    assert _restore(*given, restorer=restorer) == 1
+    assert run_command(*given, restorer=restorer) == 1
     assert "would become 256x192" in capfd.readouterr().err and restorer.seen == 0
 
 
@@ -205,7 +192,7 @@ def test_enlargement_beyond_the_pixel_limit_is_refused_before_the_network(tmp_pa
 )
 def test_mistake_in_the_flags_is_told_before_anything_is_begun(tmp_path, flags, sentence):
     with pytest.raises(UserError, match=sentence):
-        command.run(_args(tmp_path, "-o", tmp_path / "out", *flags))
+        command.run(arguments(tmp_path, "-o", tmp_path / "out", *flags))
 
 
 @pytest.mark.parametrize(("package", "extra"), [("tqdm", "restore"), ("av", "video")])
@@ -213,13 +200,13 @@ def test_missing_package_is_named_by_the_extra_that_brings_it(tmp_path, monkeypa
     found = importlib.util.find_spec
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == package else found(name))
     with pytest.raises(UserError, match=rf"pip install 'smlnet-jax\[{extra}\]'"):
-        command.run(_args(tmp_path, "-o", tmp_path / "out", "--video"))
+        command.run(arguments(tmp_path, "-o", tmp_path / "out", "--video"))
 
 
 def test_report_cannot_replace_a_photograph(tmp_path):
     write_files(tmp_path, {"a.png": encoded(colours(), "PNG")})
     with pytest.raises(UserError, match=r"must end in \.json"):
-        _restore(tmp_path / "a.png", "-o", tmp_path / "out", "--json", tmp_path / "a.png")
+        run_command(tmp_path / "a.png", "-o", tmp_path / "out", "--json", tmp_path / "a.png")
 
 
 def test_no_photograph_is_kept_once_it_is_written(tmp_path, monkeypatch):
@@ -239,7 +226,7 @@ def test_no_photograph_is_kept_once_it_is_written(tmp_path, monkeypatch):
     opened: list[int] = []
     monkeypatch.setattr(batch, "read_photo", watched)
     write_files(tmp_path / "in", {f"{number:03d}.png": encoded(colours(8, 8), "PNG") for number in range(60)})
-    assert _restore(tmp_path / "in", "-o", tmp_path / "out", restorer=FakeRestorer(window=5)) == 0
+    assert run_command(tmp_path / "in", "-o", tmp_path / "out", restorer=FakeRestorer(window=5)) == 0
     assert len(opened) == 60
     assert 5 <= most <= 5 + 4  # what the restorer holds, and two on their way to it and two from it
 
@@ -262,7 +249,7 @@ def test_photograph_of_an_astronaut_goes_all_the_way_through(tmp_path):
     model = create("smlnet_test")
     restorer = Restorer(model, model.init(jax.random.key(0)), size=128, scale=8, upscale=2)
     given = (tmp_path / "in", "-o", tmp_path / "out", "-s", "2", "--compare", "--json", tmp_path / "r.json")
-    assert _restore(*given, restorer=restorer) == 1
+    assert run_command(*given, restorer=restorer) == 1
     rows = _report(tmp_path / "r.json")
     assert {name for name, row in rows.items() if row["status"] == "failed"} == set(bad)
     assert rows["a.png"]["status"] == "restored" and len(rows["a.png"]["faces"]) == 1
@@ -279,7 +266,7 @@ def test_photograph_of_an_astronaut_goes_all_the_way_through(tmp_path):
 def test_memory_of_two_thousand_photographs_is_that_of_fifty(tmp_path):
     data = encoded(colours(600, 800), "JPEG")
     write_files(tmp_path / "in", {f"{number:04d}.jpg": data for number in range(2_000)})
-    _restore(str(tmp_path / "in/00[0-4]*.jpg"), "-o", tmp_path / "few")
+    run_command(str(tmp_path / "in/00[0-4]*.jpg"), "-o", tmp_path / "few")
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    _restore(tmp_path / "in", "-o", tmp_path / "many")
+    run_command(tmp_path / "in", "-o", tmp_path / "many")
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 30_000  # KiB

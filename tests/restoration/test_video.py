@@ -5,8 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from fake import FakeRestorer
-from test_command import _restore
+from fake import FakeRestorer, run_command
 
 from smlnet_jax.errors import UserError
 from smlnet_jax.restoration.batch import Options
@@ -142,14 +141,14 @@ def test_command_restores_videos_beside_photographs_and_reports_frames(tmp_path,
     (tmp_path / "in/clip.mp4").write_bytes(_video())
     (tmp_path / "in/broken.mp4").write_bytes(b"nothing")
     given = (tmp_path / "in", "-o", tmp_path / "out", "--json", tmp_path / "r.json")
-    assert _restore(*given, "--video") == 1
+    assert run_command(*given, "--video") == 1
     rows = {Path(row["input"]).name: row for row in json.loads((tmp_path / "r.json").read_text())["files"]}
     assert (rows["clip.mp4"]["frames"], rows["clip.mp4"]["frames_with_face"]) == (10, 10)
     assert rows["clip.mp4"]["output"] == str(tmp_path / "out/restored_videos/clip.mp4")
     assert rows["broken.mp4"]["status"] == "failed"
     assert "broken.mp4: cannot be decoded" in capfd.readouterr().err
     assert [path.name for path in (tmp_path / "out/restored_videos").iterdir()] == ["clip.mp4"]
-    assert _restore(tmp_path / "in/clip.mp4", "-o", tmp_path / "out", "--video", "--skip-existing") == 0
+    assert run_command(tmp_path / "in/clip.mp4", "-o", tmp_path / "out", "--video", "--skip-existing") == 0
 
 
 def test_frames_are_streamed_not_collected(tmp_path):
