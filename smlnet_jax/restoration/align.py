@@ -1,13 +1,14 @@
 """The canonical crop: the frame in which the networks have seen every face.
 
 Five landmarks are brought to fixed places by the similarity (turn, scale, shift) with the least squared
-error; the eyes come to (0.375, 0.47) and (0.625, 0.47) of the side. The framing is FFHQ's, with hair and chin.
+error; the eyes come to (0.375, 0.47) and (0.625, 0.47) of the side. The framing is FFHQ's: hair and chin are
+in it.
 """
 
 from __future__ import annotations
 
 import numpy as np
-from jaxtyping import Float, UInt8, UInt16
+from jaxtyping import Float, Int, UInt8, UInt16
 
 from smlnet_jax.restoration.bundled import opencv
 from smlnet_jax.restoration.resample import (
@@ -21,8 +22,8 @@ from smlnet_jax.restoration.resample import (
     transform,
 )
 
-# Eyes (left in the picture first), nose, mouth corners, in sides of the crop. The eyes are the definition; nose
-# and mouth are medians over 500 aligned faces, made symmetric.
+# Eyes (left in the picture first), nose, mouth corners, in sides of the crop. The eyes are the definition;
+# nose and mouth are medians over 500 aligned faces, made symmetric.
 CANONICAL = np.array([[0.375, 0.47], [0.625, 0.47], [0.5, 0.612], [0.393, 0.7175], [0.607, 0.7175]])
 
 
@@ -77,18 +78,29 @@ def crop(
         compose(forward, invert(to_window)),
         (size, size),
         flags=cv2.INTER_CUBIC,
-        borderMode=cv2.BORDER_REFLECT_101,
+        borderMode=cv2.BORDER_REPLICATE,  # never seen: the window reaches beyond the crop
     )
     return np.clip(out, 0, 1)
 
 
 def _window(pixels: np.ndarray, forward: Map, size: int) -> tuple[Float[np.ndarray, "h w 3"], Map]:
-    """The part of the photograph that the crop is made of, as float in [0, 1], and the map into that part."""
-    top_scale = 1.0 if pixels.dtype.kind == "f" else float(np.iinfo(pixels.dtype).max)
+    """The part of the photograph that the crop is made of, as float in [0, 1], and the map into that part.
+
+    Mirrored here, because OpenCV's mirrored border never returns from a window one pixel wide.
+    """
+    top_level = 1.0 if pixels.dtype.kind == "f" else float(np.iinfo(pixels.dtype).max)
     reach = 4 * max(1 / scale_of(forward), 1.0)  # of the kernels, in pixels of the photograph
     corners = transform(np.array([[0, 0], [size, 0], [0, size], [size, size]], np.float64), invert(forward))
-    height, width = pixels.shape[:2]
-    left, top = np.clip(np.floor(corners.min(0) - reach), 0, (width - 1, height - 1)).astype(int)
-    right, bottom = np.clip(np.ceil(corners.max(0) + reach), (left + 1, top + 1), (width, height)).astype(int)
-    window = pixels[top:bottom, left:right].astype(np.float32) / np.float32(top_scale)
+    left, top = np.floor(corners.min(axis=0) - reach).astype(int)
+    right, bottom = np.ceil(corners.max(axis=0) + reach).astype(int)
+    rows = _mirrored(np.arange(top, bottom), pixels.shape[0])
+    columns = _mirrored(np.arange(left, right), pixels.shape[1])
+    window = pixels[rows[:, None], columns].astype(np.float32) / np.float32(top_level)
     return window, shift(-left, -top)
+
+
+def _mirrored(index: Int[np.ndarray, " n"], length: int) -> Int[np.ndarray, " n"]:
+    """Positions beyond 0..length-1 folded back at the first and last pixel, as often as it takes."""
+    period = max(2 * (length - 1), 1)
+    folded = index % period
+    return np.minimum(folded, period - folded) if length > 1 else np.zeros_like(index)

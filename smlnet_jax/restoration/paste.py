@@ -1,8 +1,8 @@
 """Restored faces back into their photograph, without a seam.
 
-What is pasted is the difference that restoration made, not the face: `canvas + mask * (after - before)`. Where
-the network changed nothing the photograph stays as it is to the last bit, its grain and its detail beyond the
-network's resolution included, and at the mask's edge there is no step to be seen.
+What is pasted is the difference that restoration made, not the face: `canvas + mask * (after - before)`. So
+the photograph keeps its grain and its detail beyond the network's resolution, stays as it is to the last bit
+where the network changed nothing, and has no step at the mask's edge.
 """
 
 from __future__ import annotations

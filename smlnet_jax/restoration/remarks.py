@@ -12,8 +12,8 @@ from smlnet_jax.restoration.consistency import AlignedFace
 from smlnet_jax.restoration.identity import SAME_PERSON
 from smlnet_jax.restoration.resample import Map
 
-# Root mean square distances of five landmarks from the canonical places, in sides of the crop. Of 400 training
-# faces 99 % stay below 0.042 as they are, and below 0.034 behind the best similarity.
+# Root mean square distances of five landmarks from the canonical places, in sides of the crop. 99 % of 400
+# training faces stay below 0.042 as they are, and below 0.034 behind the best similarity.
 FOREIGN_CROP = 0.06
 TURNED_AWAY = 0.045
 RECOGNISABLE = 32  # pixels of resolution from which an identity cosine says something
@@ -30,8 +30,8 @@ def on_size(face: AlignedFace, left_alone: bool) -> Iterator[str]:
         )
     elif round(face.span) < lr_size:
         yield (
-            f"this face is smaller than {lr_size} pixels (its crop spans {face.span:.0f}); most of the result "
-            "is guessed"
+            f"this face is smaller than {lr_size} pixels (its crop spans {face.span:.0f}); most of the "
+            "result is guessed"
         )
 
 
@@ -53,8 +53,8 @@ def on_crop(landmarks: Float[np.ndarray, "5 2"], size: int) -> Iterator[str]:
             for points in (landmarks / size, canonical_landmarks(1))
         )
         yield (
-            f"your crop is not the training crop: its eyes are at {found} of the side, the network's at {wanted}; "
-            "leave --aligned out to have it aligned"
+            f"your crop is not the training crop: its eyes are at {found} of the side, the network's at "
+            f"{wanted}; leave --aligned out to have it aligned"
         )
 
 
@@ -62,7 +62,7 @@ def on_identity(cosine: float | None, face: AlignedFace) -> Iterator[str]:
     """About whether it is still the same person."""
     if cosine is not None and cosine < SAME_PERSON and face.resolution >= RECOGNISABLE:
         yield (
-            f"the result may not look like the same person (identity cosine {cosine:.2f}, below {SAME_PERSON})"
+            f"the result may not look like the same person: identity cosine {cosine:.2f}, below {SAME_PERSON}"
         )
 
 
@@ -71,6 +71,6 @@ def on_canvas(face_spans: list[float], size: int, upscale: float) -> Iterator[st
     smallest = min(face_spans, default=float(size))
     if smallest * upscale < size / 2:
         yield (
-            f"the smallest restored face covers {smallest * upscale:.0f} pixels of the result and was restored at "
-            f"{size}; enlarge by {min(size / smallest, 16):.0f} (-s) to see all of it"
+            f"the smallest restored face covers {smallest * upscale:.0f} pixels of the result and was "
+            f"restored at {size}; enlarge by {min(size / smallest, 16):.0f} (-s) to see all of it"
         )

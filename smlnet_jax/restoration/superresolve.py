@@ -25,8 +25,8 @@ class SuperResolver:
     def __init__(self, model: Model, params: Params, *, size: int, scale: int) -> None:
         if scale < 2 or size % scale or size % model.config.stride:
             raise UserError(
-                f"{model.config.name} cannot restore x{scale} to {size} pixels; the scale must be at least 2 and "
-                f"divide the size, and so must {model.config.stride}"
+                f"{model.config.name} cannot restore x{scale} to {size} pixels; the scale must be at least 2 "
+                f"and divide the size, and so must {model.config.stride}"
             )
         self.size, self.scale, self.lr_size = size, scale, size // scale
 
