@@ -7,6 +7,8 @@ in it.
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from jaxtyping import Float, Int, UInt8, UInt16
 
@@ -25,6 +27,8 @@ from smlnet_jax.restoration.resample import (
 # Eyes (left in the picture first), nose, mouth corners, in sides of the crop. The eyes are the definition;
 # nose and mouth are medians over 500 aligned faces, made symmetric.
 CANONICAL = np.array([[0.375, 0.47], [0.625, 0.47], [0.5, 0.612], [0.393, 0.7175], [0.607, 0.7175]])
+
+NEARLY_ONE = 0.9  # a warp that shrinks by no more than this needs no antialiasing
 
 
 def canonical_landmarks(size: int) -> Float[np.ndarray, "5 2"]:
@@ -64,23 +68,21 @@ def crop(
 ) -> Float[np.ndarray, "size size 3"]:
     """The crop that `forward` maps to, float32 in [0, 1]; antialiased where that reduces.
 
-    Integers are scaled by their type's maximum. What lies beyond the photograph is its mirror image.
+    Warped at a multiple of the size that keeps the photograph's pixels, then reduced. Integers are scaled by
+    their type's maximum. What lies beyond the photograph is its mirror image.
     """
     cv2 = opencv()
-    window, to_window = _window(pixels, forward, size)
-    reduction = min(scale_of(forward), 1.0)
-    if reduction < 1:  # to the crop's resolution first: the warp itself only interpolates
-        height, width = (max(round(side * reduction), 1) for side in window.shape[:2])
-        to_window = compose(grid_map(window.shape[:2], (height, width)), to_window)
-        window = resize(window, height, width)
-    out = cv2.warpAffine(
+    factor = max(math.ceil(NEARLY_ONE / scale_of(forward)), 1)
+    fine = compose(grid_map((size, size), (size * factor, size * factor)), forward)
+    window, to_window = _window(pixels, fine, size * factor)
+    image = cv2.warpAffine(
         window,
-        compose(forward, invert(to_window)),
-        (size, size),
+        compose(fine, invert(to_window)),
+        (size * factor, size * factor),
         flags=cv2.INTER_CUBIC,
         borderMode=cv2.BORDER_REPLICATE,  # never seen: the window reaches beyond the crop
     )
-    return np.clip(out, 0, 1)
+    return np.clip(resize(image, size, size), 0, 1)
 
 
 def _window(pixels: np.ndarray, forward: Map, size: int) -> tuple[Float[np.ndarray, "h w 3"], Map]:
@@ -89,7 +91,7 @@ def _window(pixels: np.ndarray, forward: Map, size: int) -> tuple[Float[np.ndarr
     Mirrored here, because OpenCV's mirrored border never returns from a window one pixel wide.
     """
     top_level = 1.0 if pixels.dtype.kind == "f" else float(np.iinfo(pixels.dtype).max)
-    reach = 4 * max(1 / scale_of(forward), 1.0)  # of the kernels, in pixels of the photograph
+    reach = 4  # of the cubic kernel, in pixels of the photograph
     corners = transform(np.array([[0, 0], [size, 0], [0, size], [size, size]], np.float64), invert(forward))
     left, top = np.floor(corners.min(axis=0) - reach).astype(int)
     right, bottom = np.ceil(corners.max(axis=0) + reach).astype(int)

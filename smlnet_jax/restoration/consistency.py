@@ -6,6 +6,7 @@ reduced to its LR size, and what the photograph shows beyond that size is put ba
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,8 +17,7 @@ from smlnet_jax.restoration.resolution import effective_side
 
 BLURRED = 0.7  # a face that shows less than this of its pixels is blurred; above, the estimate is uncertain
 NEARLY_LR = 1.5  # a blurred face of up to so many LR sizes counts as LR, for the same reason
-GUARD = 1.25  # so much beyond the resolution is put back: the photograph's pixels are not the crop's
-STEPS = 4  # of back-projection: the photograph comes back to within 0.1 dB (1.3 dB with one step)
+STEPS = 4  # of back-projection
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,8 +26,13 @@ class AlignedFace:
 
     before: Float[np.ndarray, "size size 3"]  # at the network's output size
     lr: Float[np.ndarray, "n n 3"]  # at its LR size
+    shown: Float[np.ndarray, "m m 3"]  # at its resolution: the pixels across that the photograph really shows
     span: float  # side of the crop in pixels of the photograph
-    resolution: int  # pixels across that it really shows, fewer than `span` where blurred; at most `size`
+
+    @property
+    def resolution(self) -> int:
+        """Fewer than `span` where the photograph is blurred, and at most `size`."""
+        return self.shown.shape[0]
 
     @property
     def is_sharp(self) -> bool:
@@ -35,11 +40,13 @@ class AlignedFace:
         return self.resolution >= self.before.shape[0]
 
 
-def aligned_face(face: Float[np.ndarray, "n n 3"], span: float, *, size: int, lr_size: int) -> AlignedFace:
-    """From a canonical crop of any size, in [0, 1]; `span` is what it measured in the photograph."""
-    before = np.clip(resize(face, size, size), 0, 1)
-    lr = np.clip(resize(face, lr_size, lr_size), 0, 1)
-    return AlignedFace(before, lr, span, resolution_of(before, span, lr_size))
+def aligned_face(
+    crop_at: Callable[[int], Float[np.ndarray, "n n 3"]], span: float, *, size: int, lr_size: int
+) -> AlignedFace:
+    """From a function that gives the canonical crop at any size; `span` is its side in the photograph."""
+    before = crop_at(size)
+    resolution = resolution_of(before, span, lr_size)
+    return AlignedFace(before, crop_at(lr_size), crop_at(resolution), span)
 
 
 def resolution_of(before: Float[np.ndarray, "size size 3"], span: float, lr_size: int) -> int:
@@ -56,16 +63,15 @@ def consistent(
 ) -> Float[np.ndarray, "size size 3"]:
     """The network's SR with what the photograph shows put back, in full (`fidelity` 1) or in part.
 
-    Back-projection (Irani and Peleg, 1991), y += B(before - y), at the photograph's resolution instead of the
-    network's LR size; B reduces to that resolution and enlarges again. A face of no more than the LR size is
-    the network's alone.
+    Back-projection (Irani and Peleg, 1991) at the photograph's resolution instead of the network's LR size:
+    y += enlarge(shown - reduce(y)). A face of no more than the LR size is the network's alone.
     """
     size = sr.shape[0]
     if face.resolution <= face.lr.shape[0]:
         return sr
-    faithful, side = sr, min(round(GUARD * face.resolution), size)
+    faithful, side = sr, face.resolution
     for _ in range(STEPS):
-        faithful = faithful + resize(resize(face.before - faithful, side, side), size, size)
+        faithful = faithful + resize(face.shown - resize(faithful, side, side), size, size)
     return np.clip(sr + np.float32(fidelity) * (faithful - sr), 0, 1)
 
 

@@ -168,8 +168,11 @@ class Restorer:
     def _face(self, photo: Photo, found: Detection, settings: Settings) -> _Face:
         size = self.network.size
         to_crop = photo_to_crop(found.landmarks, size)
-        image = crop(photo.rgb, to_crop, size)
-        aligned = aligned_face(image, size / scale_of(to_crop), size=size, lr_size=self.network.lr_size)
+
+        def crop_at(side: int) -> Float[np.ndarray, "n n 3"]:
+            return crop(photo.rgb, compose(grid_map((size, size), (side, side)), to_crop), side)
+
+        aligned = aligned_face(crop_at, size / scale_of(to_crop), size=size, lr_size=self.network.lr_size)
         restore = settings.fidelity < 1 or not aligned.is_sharp
         notes = [
             *remarks.on_size(aligned, left_alone=not restore),
@@ -189,7 +192,12 @@ class Restorer:
             )
         size = self.network.size
         image = photo.pixels()
-        aligned = aligned_face(image, width, size=size, lr_size=self.network.lr_size)
+        aligned = aligned_face(
+            lambda side: np.clip(resize(image, side, side), 0, 1),
+            width,
+            size=size,
+            lr_size=self.network.lr_size,
+        )
         restore = settings.fidelity < 1 or not aligned.is_sharp
         notes = list(remarks.on_size(aligned, left_alone=not restore))
         to_crop = grid_map((height, width), (size, size))
