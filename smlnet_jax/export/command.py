@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from smlnet_jax.config import Config
+from smlnet_jax.errors import UserError
 from smlnet_jax.export import package, workdir
 from smlnet_jax.export.card import CANONICAL_CROP, DTYPES, Card, Licences
 from smlnet_jax.export.pretrained import save_pretrained
@@ -47,11 +48,16 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Exports what `args` names; the exit code. Raises UserError, and then nothing was written."""
-    from smlnet_jax.training.checkpoint import load_weights
-
     package.check_free(args.output, args.overwrite)
     config = workdir.run_config(args.workdir)
     scores = _scores(args, config)
+    try:
+        from smlnet_jax.training.checkpoint import load_weights
+    except ImportError as error:
+        raise UserError(
+            f"checkpoints cannot be read ({error}); install what training needs with "
+            "`pip install 'smlnet-jax[train]'`"
+        ) from error
     model_config, params, info = load_weights(args.workdir, args.which)
     model = create(model_config)
 
