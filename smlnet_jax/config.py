@@ -123,6 +123,8 @@ class EvalConfig:
 
     weights: str = ""  # a workdir, a pretrained name or folder, or bicubic; empty = the workdir itself
     data: str = ""  # name=FOLDER,name=FOLDER
+    photos: str = ""  # the same, of whole photographs without truth; see docs/real_world.md
+    portraits: str = ""  # the same, of whole portraits that are shrunk and restored
     protocols: tuple[str, ...] = PROTOCOLS
     batch_size: int = 16
     limit: int = 0  # first N images of each set; 0 = all

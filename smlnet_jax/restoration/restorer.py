@@ -111,7 +111,7 @@ class Restorer:
         from smlnet_jax.export.pretrained import load_pretrained
 
         keep_compilations()
-        model, params, card = load_pretrained() if name is None else load_pretrained(name)
+        model, params, card = load_pretrained(name)
         return cls(model, params, size=card.size, scale=card.scale, **options)
 
     def __call__(self, image: Picture, **changes: Any) -> Restoration:
