@@ -23,12 +23,17 @@ from smlnet_jax.evaluation.tables import score_table, write_csv
 def run(config: Config, workdir: Path) -> int:
     """Scores `config.eval.weights` on `config.eval.data` (or `config.data.val`) over all devices.
 
+    Whole photographs (`config.eval.photos`, `config.eval.portraits`) are a run of their own, in real_world.py.
     Writes eval.json into `workdir` and, for each set, eval/<set>.csv and eval/<set>.png. Model and
     parameters come from the weights; scale and LR kernel are the config's, also for weights that were trained
     with others (a note says so). Raises `UserError` for data or weights that cannot be used. Returns the exit
     code.
     """
     settings = config.eval
+    if settings.photos or settings.portraits:
+        from smlnet_jax.evaluation import real_world  # needs the restore extra
+
+        return real_world.run(config, workdir)
     named = datasets.parse(settings.data or config.data.val)
     sources = {name: open_source(source) for name, source in named.items()}
     label, model, params = weights.load(settings.weights, workdir)
