@@ -23,7 +23,7 @@ from smlnet_jax.evaluation.tables import score_table, write_csv
 def run(config: Config, workdir: Path) -> int:
     """Scores `config.eval.weights` on `config.eval.data` (or `config.data.val`) over all devices.
 
-    Whole photographs (`config.eval.photos`, `config.eval.portraits`) are a run of their own, in real_world.py.
+    Whole photographs (`config.eval.photos`, `config.eval.portraits`) are a run of their own: real_world.py.
     Writes eval.json into `workdir` and, for each set, eval/<set>.csv and eval/<set>.png. Model and
     parameters come from the weights; scale and LR kernel are the config's, also for weights that were trained
     with others (a note says so). Raises `UserError` for data or weights that cannot be used. Returns the exit
