@@ -16,7 +16,7 @@ from smlnet_jax.restoration.resample import Map
 # training faces stay below 0.042 as they are, and below 0.034 behind the best similarity.
 FOREIGN_CROP = 0.06
 TURNED_AWAY = 0.045
-RECOGNISABLE = 32  # pixels of resolution from which an identity cosine says something
+RECOGNISABLE = 32  # pixels across a crop from which identity and landmarks are known well
 NO_FACE = "no face was found"
 
 
@@ -45,9 +45,10 @@ def on_pose(
         yield "this face reaches beyond the picture; what is missing was mirrored"
 
 
-def on_crop(landmarks: Float[np.ndarray, "5 2"], size: int) -> Iterator[str]:
-    """About a crop that the user made: `landmarks` are found in it, brought to `size` pixels."""
-    if misfit(landmarks, np.eye(2, 3), size) > FOREIGN_CROP:
+def on_crop(landmarks: Float[np.ndarray, "5 2"], size: int, span: float) -> Iterator[str]:
+    """About a crop of `span` pixels that the user made; `landmarks` are found in it, enlarged to `size`."""
+    tolerance = FOREIGN_CROP if span >= RECOGNISABLE else 2 * FOREIGN_CROP  # LR faces hide their landmarks
+    if misfit(landmarks, np.eye(2, 3), size) > tolerance:
         found, wanted = (
             " and ".join(f"({x:.2f}, {y:.2f})" for x, y in points[:2])
             for points in (landmarks / size, canonical_landmarks(1))

@@ -204,7 +204,7 @@ class Restorer:
         seen = self._detect(_eight_bits(aligned.before))
         nearest = min(seen, key=lambda face: float(np.abs(face.centre - size / 2).sum()), default=None)
         if nearest is not None:
-            notes.extend(remarks.on_crop(nearest.landmarks, size))
+            notes.extend(remarks.on_crop(nearest.landmarks, size, width))
         box = np.array([-0.5, -0.5, width - 0.5, height - 0.5])
         landmarks = None if nearest is None else transform(nearest.landmarks, invert(to_crop))
         score = None if nearest is None else nearest.score
