@@ -30,7 +30,7 @@ def test_size_is_remarked_on_below_the_lr_size_and_where_a_face_is_left_alone():
         (FRONTAL, []),
         (PROFILE, ["turned away"]),
         (FRONTAL - [60, 0], ["beyond the picture"]),
-        (PROFILE + [900, 0], ["turned away", "beyond the picture"]),
+        (PROFILE + np.array([900, 0]), ["turned away", "beyond the picture"]),
     ],
 )
 def test_pose_is_remarked_on_when_turned_or_cut(landmarks, wanted):
@@ -41,9 +41,9 @@ def test_pose_is_remarked_on_when_turned_or_cut(landmarks, wanted):
 
 def test_a_foreign_crop_is_remarked_on_with_its_eyes():
     assert not list(remarks.on_crop(FRONTAL + 3, SIZE, 128))
-    (sentence,) = remarks.on_crop(FRONTAL + [0, 12.8], SIZE, 128)
+    (sentence,) = remarks.on_crop(FRONTAL + np.array([0, 12.8]), SIZE, 128)
     assert "(0.38, 0.57)" in sentence and "(0.38, 0.47)" in sentence
-    assert not list(remarks.on_crop(FRONTAL + [0, 12.8], SIZE, 16))  # such landmarks are only guessed
+    assert not list(remarks.on_crop(FRONTAL + np.array([0, 12.8]), SIZE, 16))  # such landmarks are only guessed
 
 
 def test_identity_is_remarked_on_only_where_the_person_could_be_known():
