@@ -43,7 +43,7 @@ def test_a_foreign_crop_is_remarked_on_with_its_eyes():
     assert not list(remarks.on_crop(FRONTAL + 3, SIZE, 128))
     (sentence,) = remarks.on_crop(FRONTAL + np.array([0, 12.8]), SIZE, 128)
     assert "(0.38, 0.57)" in sentence and "(0.38, 0.47)" in sentence
-    assert not list(remarks.on_crop(FRONTAL + np.array([0, 12.8]), SIZE, 16))  # such landmarks are only guessed
+    assert not list(remarks.on_crop(FRONTAL + np.array([0, 12.8]), SIZE, 16))  # only guessed
 
 
 def test_identity_is_remarked_on_only_where_the_person_could_be_known():
