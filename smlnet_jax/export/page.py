@@ -112,7 +112,7 @@ def _training(training: Training) -> dict[str, str]:
         "steps": steps if training.steps else NOT_RECORDED,
         "wall time": _duration(training.hours) if training.hours else NOT_RECORDED,
         "hardware": training.hardware or NOT_RECORDED,
-        "seed": str(training.seed),
+        "seed": str(training.seed) if training.steps else NOT_RECORDED,
         "code": training.revision or NOT_RECORDED,
         "command": f"`{training.command}`" if training.command else NOT_RECORDED,
         "checkpoint": training.chosen or NOT_RECORDED,
