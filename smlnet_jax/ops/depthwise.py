@@ -11,21 +11,27 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 
-@jax.custom_vjp
+@jax.jit  # traced once a shape, not once a layer
 def depthwise_conv(x: Float[Array, "b h w c"], kernel: Float[Array, "k k 1 c"]) -> Float[Array, "b h w c"]:
     """Filters each channel of `x` with its own odd-sized `kernel[:, :, 0, c]`."""
+    return _depthwise_conv(x, kernel)
+
+
+@jax.custom_vjp
+def _depthwise_conv(x, kernel):
     return jax.lax.platform_dependent(x, kernel, cpu=shifted, default=native)
 
 
 def _forward(x, kernel):
-    return depthwise_conv(x, kernel), (x, kernel)
+    return _depthwise_conv(x, kernel), (x, kernel)
 
 
+@jax.jit
 def _backward(residuals, cotangent):
     return jax.lax.platform_dependent(*residuals, cotangent, cpu=_shifted_backward, default=_native_backward)
 
 
-depthwise_conv.defvjp(_forward, _backward)
+_depthwise_conv.defvjp(_forward, _backward)
 
 
 def native(x: Float[Array, "b h w c"], kernel: Float[Array, "k k 1 c"]) -> Float[Array, "b h w c"]:

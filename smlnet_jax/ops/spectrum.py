@@ -54,6 +54,16 @@ def amplitude_and_phasor(
     return amplitude, (re / amplitude, im / amplitude)
 
 
+def amplitude_and_phase(
+    re: Float[Array, "b h f c"], im: Float[Array, "b h f c"]
+) -> tuple[Float[Array, "b h f c"], Float[Array, "b h f c"]]:
+    """A = |U| and P = angle(U) in (-pi, pi]; a bin below SILENCE has both 0, and gradients of 0."""
+    amplitude, _ = amplitude_and_phasor(re, im)
+    silent = amplitude < 2 * SILENCE
+    safe_re, safe_im = jnp.where(silent, 1.0, re), jnp.where(silent, 0.0, im)
+    return jnp.where(silent, 0.0, amplitude), jnp.arctan2(safe_im, safe_re)
+
+
 def rotate(phasor: Spectrum, angle: Float[Array, "b h f c"]) -> Spectrum:
     """The phasor turned by `angle` radians."""
     (cosine, sine), c, s = phasor, jnp.cos(angle), jnp.sin(angle)

@@ -1,0 +1,81 @@
+"""The two pure functions: what they return, what they refuse, and what can be seen inside."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from flax import nnx
+
+from smlnet_jax import create
+from smlnet_jax.errors import UserError
+from smlnet_jax.models import SMLNet
+from smlnet_jax.models.config import VARIANTS
+
+X = jax.random.uniform(jax.random.key(1), (1, 16, 16, 3))
+
+
+@pytest.fixture(scope="module")
+def model():
+    return create("smlnet_test")
+
+
+@pytest.fixture(scope="module")
+def params(model):
+    return model.init(jax.random.key(0))
+
+
+def test_params_are_a_plain_dict_with_string_keys_and_float32_arrays(params):
+    for path, leaf in jax.tree.leaves_with_path(params):
+        assert all(isinstance(entry.key, str) for entry in path)
+        assert leaf.dtype == jnp.float32
+
+
+def test_init_is_a_function_of_its_key(model, params):
+    again, other = model.init(jax.random.key(0)), model.init(jax.random.key(1))
+    same = jax.tree.map(lambda a, b: bool((a == b).all()), params, again)
+    assert all(jax.tree.leaves(same))
+    assert not bool((params["head"]["spat"]["kernel"] == other["head"]["spat"]["kernel"]).all())
+
+
+def test_residual_stacks_start_near_the_input_scale(model, params):
+    largest = max(float(jnp.abs(leaf).max()) for _, out in model.intermediates(params, X) for leaf in jax.tree.leaves(out))
+    assert largest < 50
+
+
+def test_module_runs_eagerly_by_itself():
+    out = SMLNet(VARIANTS["smlnet_test"], rngs=nnx.Rngs(0))(X)
+    np.testing.assert_array_equal(out.sr, X)
+
+
+def test_apply_equals_the_bound_module(model, params):
+    np.testing.assert_array_equal(model.apply(params, X).sr, model.bind(params)(X).sr)
+
+
+def test_vmap_over_params_is_an_ensemble(model, params):
+    stacked = jax.tree.map(lambda a: jnp.stack([a, a]), params)
+    out = jax.jit(jax.vmap(model.apply, in_axes=(0, None)))(stacked, X)
+    assert out.sr.shape == (2, *X.shape)
+
+
+def test_first_nonfinite_names_the_module_at_fault(model, params):
+    assert model.first_nonfinite(params, X) is None
+    broken = jax.tree.map(lambda a: a, params)
+    kernel = broken["decoder"]["1"]["msim"]["interact"]["gates"]["expand"]["kernel"]
+    broken["decoder"]["1"]["msim"]["interact"]["gates"]["expand"]["kernel"] = kernel.at[0].set(jnp.nan)
+    assert model.first_nonfinite(broken, X) == "decoder.1.msim.interact.gates.expand"
+
+
+def test_looking_inside_leaves_the_classes_as_they_were(model, params):
+    before = SMLNet.__call__
+    model.intermediates(params, X)
+    assert SMLNet.__call__ is before
+
+
+def test_input_that_does_not_divide_is_refused_with_its_shape(model, params):
+    with pytest.raises(UserError, match=r"\(1, 12, 16, 3\).*divisible by 8"):
+        model.apply(params, jnp.zeros((1, 12, 16, 3)))
+
+
+def test_parameters_of_another_variant_are_refused_by_name(params):
+    with pytest.raises(UserError, match="not of smlnet_t"):
+        create("smlnet_t").apply(params, X)

@@ -1,0 +1,140 @@
+"""Every named variant and every switch: forward, backward, size, bfloat16."""
+
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from smlnet_jax import create
+from smlnet_jax.errors import UserError
+from smlnet_jax.models.config import VARIANTS
+
+# Millions of parameters and GMACs at 128x128, from docs/model.md. Change them there and here when a block changes.
+SIZES = {
+    "smlnet": (6.10, 15.70),
+    "smlnet_s": (1.55, 4.02),
+    "smlnet_t": (0.98, 3.24),
+    "smlnet_wide": (13.4, 15.3),
+    "smlnet_lite": (3.9, 0.62),
+    "smlnet_test": (0.23, 0.73),
+}
+TEST = VARIANTS["smlnet_test"]
+SWITCHES = {
+    "spatial": {"branches": "spatial"},
+    "frequency": {"branches": "frequency"},
+    "no-interaction": {"fusion": "none"},
+    "concat": {"fusion": "concat"},
+    "gate": {"fusion": "gate"},
+    "no-mfeb": {"mfeb_kernels": ()},
+    "mfeb-3-5": {"mfeb_kernels": (3, 5)},
+    "complex-1x1": {"spectrum": "complex", "spectral_kernel": 1},
+    "polar": {"spectrum": "polar"},
+    "no-radial-gain": {"radial_bands": 0},
+    "dft": {"fft_impl": "dft"},
+    "decoder-only": {"fusion_stages": "decoder"},
+    "one-way": {"two_way": False},
+    "plain-attention": {"attention_depthwise": False},
+    "unequal-widths": {"freq_widths": (8, 8, 8, 8)},
+    "unshuffle-2": {"unshuffle": 2},
+}
+
+
+def inputs(config):
+    return jax.random.uniform(jax.random.key(1), (1, config.stride, 2 * config.stride, 3))
+
+
+def woken(params):
+    """Parameters with every zero-initialised tensor filled, so that no path is silent."""
+    leaves, tree = jax.tree.flatten(params)
+    keys = jax.random.split(jax.random.key(2), len(leaves))
+    return tree.unflatten([leaf + 0.02 * jax.random.normal(k, leaf.shape) for leaf, k in zip(leaves, keys, strict=True)])
+
+
+def loss_and_output(model, params, x):
+    out = model.apply(params, x)
+    return sum(jnp.abs(image - 0.5).mean() for image in out if image is not None), out
+
+
+def assert_reaches_every_parameter(gradient):
+    dead = [jax.tree_util.keystr(path) for path, g in jax.tree.leaves_with_path(gradient) if not jnp.abs(g).max() > 0]
+    assert not dead, f"no gradient, or one that is not finite: {dead}"
+
+
+@pytest.mark.parametrize("name", VARIANTS)
+def test_variant_has_the_published_size(name):
+    model = create(name)
+    params, gmacs = SIZES[name]
+    assert model.param_count() / 1e6 == pytest.approx(params, rel=0.02)
+    assert model.macs() / 1e9 == pytest.approx(gmacs, rel=0.02)
+
+
+@pytest.mark.parametrize("name", VARIANTS)
+def test_variant_trains_every_parameter_and_agrees_in_bfloat16(name):
+    model, half = create(name), create(dataclasses.replace(VARIANTS[name], dtype="bfloat16"))
+    x, params = inputs(model.config), woken(jax.jit(model.init)(jax.random.key(0)))
+    compiled = jax.jit(jax.value_and_grad(lambda p: loss_and_output(model, p, x), has_aux=True))
+    (_, out), gradient = compiled(params)
+    assert_reaches_every_parameter(gradient)
+    rounded = jax.jit(half.apply)(params, x)
+    assert rounded.sr.dtype == jnp.float32
+    distance = float(jnp.abs(rounded.sr - out.sr).mean() / jnp.abs(out.sr - x).mean())
+    assert distance < 0.05, f"bfloat16 is {distance:.1%} of the residual away from float32"
+
+
+@pytest.mark.parametrize("switch", SWITCHES)
+def test_switch_trains_every_parameter(switch):
+    # Eagerly: operations are compiled once for all switches, a whole network once a switch.
+    model = create(dataclasses.replace(TEST, **SWITCHES[switch]))
+    x, params = inputs(model.config), woken(model.init(jax.random.key(0)))
+    (_, out), gradient = jax.value_and_grad(lambda p: loss_and_output(model, p, x), has_aux=True)(params)
+    assert out.sr.shape == x.shape
+    assert (out.fre is None) == (model.config.branches != "both")
+    assert_reaches_every_parameter(gradient)
+
+
+def test_rematerialised_gradient_equals_the_plain_one():
+    config = dataclasses.replace(TEST, branches="spatial")  # the branch that compiles in a second
+    x, params = inputs(config), woken(create(config).init(jax.random.key(0)))
+    plain, again = (
+        jax.jit(jax.grad(lambda p, m=create(dataclasses.replace(config, remat=remat)): loss_and_output(m, p, x)[0]))(params)
+        for remat in (False, True)
+    )
+    for a, b in zip(jax.tree.leaves(plain), jax.tree.leaves(again), strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-5)
+
+
+def test_untrained_network_returns_its_input():
+    model = create("smlnet_test")
+    x = inputs(TEST)
+    out = model.apply(model.init(jax.random.key(0)), x)
+    np.testing.assert_array_equal(out.sr, x)
+    np.testing.assert_array_equal(out.fre, x)
+
+
+def test_dft_and_fft_forms_give_the_same_picture():
+    x = inputs(TEST)
+    params = woken(create(TEST).init(jax.random.key(0)))
+    fft, dft = (create(dataclasses.replace(TEST, fft_impl=impl)).apply(params, x).sr for impl in ("fft", "dft"))
+    np.testing.assert_allclose(fft, dft, atol=2e-4)
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ({"fusion": "magic"}, "model.fusion='magic'"),
+        ({"spat_widths": (16, 16)}, "model.spat_widths"),
+        ({"attention_heads": 7}, "model.attention_heads=7"),
+        ({"mfeb_kernels": (2, 4)}, "model.mfeb_kernels"),
+        ({"radial_bands": 1}, "model.radial_bands=1"),
+    ],
+)
+def test_impossible_config_is_refused_by_name(change, named):
+    with pytest.raises(UserError, match=named.replace("(", r"\(")):
+        dataclasses.replace(TEST, **change)
+
+
+def test_unknown_variant_is_refused_with_the_known_ones():
+    with pytest.raises(UserError, match="smlnet_lite"):
+        create("smlnet_xxl")

@@ -1,0 +1,63 @@
+"""A recipe becomes a validated Config at the door; a wrong key is named there."""
+
+import importlib
+from pathlib import Path
+
+import pytest
+
+from configs import base
+from smlnet_jax.config import Config, from_config_dict, model_config, to_dict
+from smlnet_jax.errors import UserError
+
+RECIPES = sorted(
+    path.stem for path in (Path(__file__).parents[1] / "configs").glob("*.py") if path.stem not in ("__init__", "base")
+)
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_every_recipe_builds(recipe):
+    config = from_config_dict(importlib.import_module(f"configs.{recipe}").get_config())
+    assert config.train.steps > 0
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_every_recipe_opens_with_its_command(recipe):
+    assert f"--config=configs/{recipe}.py" in importlib.import_module(f"configs.{recipe}").__doc__
+
+
+def test_base_is_the_default_config():
+    assert from_config_dict(base.get_config()) == Config()
+
+
+def test_config_survives_a_round_trip_through_json_values():
+    config = base.get_config()
+    config.model.name = "smlnet_lite"
+    config.model.mfeb_kernels = (3, 5)
+    config.data.zoom = (1, 1.2)  # an int where a float is meant
+    built = from_config_dict(config)
+    assert built.model.spectrum == "complex"  # the variant's own
+    assert built.model.mfeb_kernels == (3, 5)  # the override
+    assert from_config_dict(to_dict(built)) == built
+    assert model_config(to_dict(built.model)) == built.model
+
+
+@pytest.mark.parametrize(
+    ("values", "sentence"),
+    [
+        ({"trian": {}}, "config.trian is unknown; did you mean train"),
+        ({"train": {"batchsize": 4}}, "config.train.batchsize is unknown; did you mean batch_size"),
+        ({"train": {"steps": "many"}}, "config.train.steps='many' must be int"),
+        ({"train": {"steps": 0}}, "train.steps=0 must be above 0"),
+        ({"train": {"batch_size": 6, "accumulate": 4}}, "train.accumulate=4 must divide train.batch_size=6"),
+        ({"model": {"name": "smlnet_tt"}}, "model.name='smlnet_tt' is unknown; did you mean smlnet_t"),
+        ({"data": {"scale": 3}}, "data.scale=3 is unknown; choose one of 2, 4, 8, 16"),
+        ({"data": {"size": 100}}, "data.scale=8 does not divide data.size=100"),
+        ({"data": {"size": 24, "scale": 4}, "model": {"name": "smlnet_lite"}}, "divisible by 32"),
+        ({"data": {"zoom": (0.5, 1.0)}}, "data.zoom"),
+        ({"optim": {"ema": 1.5}}, "optim.ema=1.5"),
+        ({"eval": {"protocols": ("psnr",)}}, "eval.protocols='psnr' is unknown"),
+    ],
+)
+def test_a_wrong_value_is_named(values, sentence):
+    with pytest.raises(UserError, match=sentence):
+        from_config_dict(values)
