@@ -1,0 +1,183 @@
+"""Checkpoints: written while training goes on, whole or not at all; the latest and the best are kept.
+
+    workdir/checkpoints/<step>/{params, opt_state, ema, counters, data, config, metrics}
+
+Orbax's CheckpointManager stays behind this file.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import orbax.checkpoint as ocp
+from orbax.checkpoint import checkpoint_managers as policies
+
+from smlnet_jax.config import Config, model_config, to_dict
+from smlnet_jax.errors import UserError
+from smlnet_jax.models import ModelConfig, Params, create
+from smlnet_jax.training.state import TrainState
+
+FOLDER = "checkpoints"
+_SCORE = "val_psnr"
+_COUNTERS = ("step", "bad_in_row", "bad_total")
+
+
+def _quality(metrics: Mapping[str, float]) -> float:
+    """Validation PSNR; a checkpoint that was not validated is never better than one that was."""
+    return metrics.get(_SCORE, float("-inf"))
+
+
+class Checkpoints:
+    """The checkpoints of one run. All processes call the same methods at the same steps."""
+
+    def __init__(self, workdir: Path, keep: int = 1, *, read_only: bool = False):
+        """Opens `workdir`/checkpoints; to write, makes it, and clears away what a killed process left half-written."""
+        self._folder = workdir.resolve() / FOLDER  # Orbax takes absolute paths only
+        # best_step() reads best_fn and knows nothing of the policy, which alone decides what is kept.
+        kept = [policies.LatestN(keep), policies.BestN(get_metric_fn=_quality, n=1)]
+        options = ocp.CheckpointManagerOptions(
+            preservation_policy=policies.AnyPreservationPolicy(kept),
+            best_fn=_quality,
+            best_mode="max",
+            create=not read_only,
+            save_interval_steps=0 if read_only else 1,
+            cleanup_tmp_directories=not read_only,
+            read_only=read_only,
+        )
+        with self._told("opened"):
+            self._orbax = ocp.CheckpointManager(self._folder, options=options)
+
+    def __enter__(self) -> Checkpoints:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if error is None:
+            self.wait()
+            self._orbax.close()
+        else:
+            with contextlib.suppress(Exception):  # the error on its way out is the one to hear of
+                self._orbax.close()
+
+    def latest_step(self) -> int | None:
+        """Step of the latest complete checkpoint, None without any."""
+        return self._orbax.latest_step()
+
+    def best_step(self) -> int | None:
+        """Step of the checkpoint of the highest validation PSNR; of the latest if none was validated."""
+        return self._orbax.best_step()
+
+    def save(self, step: int, state: TrainState, config: Config, val_psnr: float | None = None) -> None:
+        """Copies the state to the host and returns; a thread writes it. A step that is there already is left alone.
+
+        Raises `UserError` if this checkpoint, or the one before it, cannot be written; complete ones stay intact.
+        """
+        if step in self._orbax.all_steps():
+            return
+        data = {"next_batch": step, "seed": config.train.seed, "source": config.data.train}
+        items = ocp.args.Composite(
+            params=ocp.args.StandardSave(state.params),
+            opt_state=ocp.args.StandardSave(state.opt_state),
+            ema=ocp.args.StandardSave(state.ema),
+            counters=ocp.args.StandardSave({name: getattr(state, name) for name in _COUNTERS}),
+            data=ocp.args.JsonSave(data),
+            config=ocp.args.JsonSave(to_dict(config)),
+        )
+        metrics = {} if val_psnr is None else {_SCORE: val_psnr}
+        with self._told(f"written at step {step}"):
+            self._orbax.save(step, args=items, metrics=metrics, force=True)
+
+    def wait(self) -> None:
+        """Returns once all that was saved is on disk. Raises as `save`."""
+        with self._told("written"):
+            self._orbax.wait_until_finished()
+
+    def config(self, step: int) -> dict[str, Any]:
+        """The config of the run at that checkpoint, as `from_config_dict` reads it."""
+        return self._restore(step, config=ocp.args.JsonRestore())["config"]
+
+    def next_batch(self, step: int) -> int:
+        """Where in the data the run goes on."""
+        return self._restore(step, data=ocp.args.JsonRestore())["data"]["next_batch"]
+
+    def restore(self, step: int, abstract: TrainState) -> TrainState:
+        """The state of a checkpoint, laid out as `abstract` is, on however many devices that may be."""
+        found = self._restore(
+            step,
+            params=ocp.args.StandardRestore(abstract.params),
+            opt_state=ocp.args.StandardRestore(abstract.opt_state),
+            ema=ocp.args.StandardRestore(abstract.ema),
+            counters=ocp.args.StandardRestore({name: getattr(abstract, name) for name in _COUNTERS}),
+        )
+        return TrainState(
+            params=found["params"], opt_state=found["opt_state"], ema=found["ema"], **found["counters"]
+        )
+
+    def ema(self, step: int, abstract: Params) -> Params:
+        """The averaged weights alone."""
+        return self._restore(step, ema=ocp.args.StandardRestore(abstract))["ema"]
+
+    def val_psnr(self, step: int) -> float | None:
+        """Validation PSNR of a checkpoint, None if it was not validated."""
+        return (self._orbax.metrics(step) or {}).get(_SCORE)
+
+    def _restore(self, step: int, **items: ocp.args.CheckpointArgs) -> Any:
+        try:
+            return self._orbax.restore(step, args=ocp.args.Composite(**items))
+        except (OSError, ValueError, KeyError, RuntimeError) as error:
+            raise UserError(
+                f"the checkpoint {self._folder / str(step)} cannot be read ({_first_line(error)}): it is damaged, "
+                "or of another version of the model; delete that folder to go on from the one before it"
+            ) from error
+
+    @contextlib.contextmanager
+    def _told(self, what: str) -> Iterator[None]:
+        """Failures of storage come as many types, from Orbax's threads and from TensorStore."""
+        try:
+            yield
+        except (OSError, ValueError, RuntimeError) as error:
+            raise UserError(
+                f"checkpoints in {self._folder} cannot be {what} ({_first_line(error)}); complete ones are intact: "
+                "free some space, or correct the path, and start the same command again"
+            ) from error
+
+
+def load_weights(workdir: Path | str, which: str = "best") -> tuple[ModelConfig, Params, dict[str, Any]]:
+    """The averaged weights of a run, `best` (by validation PSNR) or `latest`.
+
+    Returns the config of the model, its parameters on the default device, and {"step": ..., "val_psnr": ...
+    or None, "config": the run's whole config as plain values}. Raises `UserError` if there is no checkpoint.
+    """
+    workdir = Path(workdir)
+    if which not in ("best", "latest"):
+        raise UserError(f"checkpoint {which!r} is unknown; choose best or latest")
+    if not (workdir / FOLDER).is_dir():
+        raise UserError(f"{workdir} holds no checkpoints; give the --workdir of a training run")
+    with Checkpoints(workdir, read_only=True) as checkpoints:
+        step = checkpoints.best_step() if which == "best" else checkpoints.latest_step()
+        if step is None:
+            raise UserError(
+                f"{workdir / FOLDER} holds no complete checkpoint yet; let the run reach its first save"
+            )
+        config = checkpoints.config(step)
+        model = create(model_config(config["model"]))
+        device = jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
+        abstract = jax.tree.map(
+            lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=device),
+            jax.eval_shape(model.init, jax.random.key(0)),
+        )
+        # Taken off that device's hands again: uncommitted arrays go wherever the batch is.
+        params = jax.tree.map(lambda x: jnp.asarray(jax.device_get(x)), checkpoints.ema(step, abstract))
+        return model.config, params, {"step": step, "val_psnr": checkpoints.val_psnr(step), "config": config}
+
+
+def _first_line(error: BaseException) -> str:
+    text = str(error).strip() or type(error).__name__
+    return text.splitlines()[0][:300]

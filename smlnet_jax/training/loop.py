@@ -1,0 +1,117 @@
+"""The training run, from nothing or from where it stopped, to its last step."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Sequence
+from pathlib import Path
+
+import jax
+
+from smlnet_jax.config import Config
+from smlnet_jax.data.pipeline import training_batches
+from smlnet_jax.data.sources import open_source
+from smlnet_jax.models import create
+from smlnet_jax.training import distributed
+from smlnet_jax.training.checkpoint import Checkpoints
+from smlnet_jax.training.metrics_log import open_log
+from smlnet_jax.training.optimizer import transformation
+from smlnet_jax.training.post_mortem import diverged
+from smlnet_jax.training.progress import Progress
+from smlnet_jax.training.report import Report
+from smlnet_jax.training.resume import check_same_run, write_config
+from smlnet_jax.training.sharding import check_batch, data_mesh, place_batch
+from smlnet_jax.training.signals import StopSignals
+from smlnet_jax.training.state import abstract_state, born_sharded
+from smlnet_jax.training.step import Images, jit_step
+from smlnet_jax.training.validation import BEST, scores_in_words, validate
+
+
+def train(config: Config, workdir: Path, devices: Sequence[jax.Device] | None = None) -> int:
+    """Trains `config.model` in `workdir`, going on from its latest checkpoint if there is one.
+
+    Writes config.json, metrics.jsonl, checkpoints/ and samples/ into `workdir`. `devices` are those of the
+    mesh, None = all of all processes. SIGTERM and Ctrl-C save and return. Returns the exit code; raises
+    `UserError` for data, config or storage that cannot be used, and for a run that no longer gives finite
+    numbers.
+    """
+    distributed.initialize(config.train)
+    settings, is_first = config.train, distributed.is_first()
+    mesh = data_mesh(devices)
+    check_batch(settings, mesh.size)
+    validation = open_source(config.data.val) if config.data.val else None
+    progress = Progress(settings.steps, settings.batch_size)
+    say = progress.say if is_first else lambda sentence: None
+
+    with contextlib.ExitStack() as stack:
+        stop = stack.enter_context(StopSignals())
+        stack.enter_context(jax.set_mesh(mesh))
+        checkpoints = stack.enter_context(Checkpoints(workdir, settings.keep))
+
+        # State: restored onto this run's devices, or born on them.
+        model, tx = create(config.model), transformation(config.optim)
+        abstract = abstract_state(model, tx, mesh, fsdp=settings.fsdp)
+        start = checkpoints.latest_step() or 0
+        if start:
+            check_same_run(checkpoints.config(start), config, workdir)
+            state = checkpoints.restore(start, abstract)
+            say(f"going on from step {start:,} in {workdir}")
+        else:
+            state = born_sharded(settings.seed, model, tx, abstract)
+        if start >= settings.steps:
+            say(f"nothing to do: {workdir} is at step {start:,}; raise --config.train.steps to go on")
+            return 0
+
+        # Data: batch n is the same whoever reads it, and however often the run was stopped.
+        batches = training_batches(
+            config.data,
+            batch_size=settings.batch_size,
+            seed=settings.seed,
+            start_step=checkpoints.next_batch(start) if start else 0,
+            process_index=jax.process_index(),
+            process_count=jax.process_count(),
+        )
+
+        # Records.
+        if is_first:
+            write_config(config, workdir)
+        log = open_log(workdir, config, start, is_first=is_first)
+        stack.callback(log.close)
+        report = Report(settings, log, progress, shows=is_first)
+
+        update = jit_step(model, tx, config, abstract)
+        for step in range(start + 1, settings.steps + 1):
+            batch = next(batches)
+            images = Images(place_batch(batch.hr, mesh), place_batch(batch.lr, mesh))
+            with jax.transfer_guard("disallow"):
+                state, metrics = update(state, images)
+            report.dispatched(step, metrics, batch)
+
+            is_last = step == settings.steps
+            stops = stop.reached(step)
+            validates = validation is not None and (step % settings.val_every == 0 or is_last)
+            saves = validates or stops or is_last or step % settings.save_every == 0
+            if saves:
+                report.collect()  # a row is in the log before the checkpoint that the run would go on from
+            if report.diverged:
+                raise diverged(model, state.params, *report.diverged, saved=checkpoints.latest_step())
+            if not saves:
+                continue
+
+            with progress.paused():
+                scores: dict[str, float] = {}
+                if validation is not None and validates:
+                    picture = workdir / "samples" / f"step_{step:07d}.png" if is_first else None
+                    scores = validate(model, state.ema, validation, config, picture)
+                    log.write(step, scores)
+                    say(scores_in_words(step, scores))
+                checkpoints.save(step, state, config, scores.get(BEST))
+            if stops and not is_last:
+                checkpoints.wait()
+                say(f"stopped at step {step:,} and saved; the same command goes on from there")
+                return 0
+
+        checkpoints.wait()
+        best = checkpoints.best_step()
+        say(f"done: step {settings.steps:,}; the best checkpoint is that of step {best:,}, in {workdir}")
+        return 0

@@ -1,0 +1,51 @@
+"""What must be the same when a run goes on, and the record of what it was."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from smlnet_jax.config import Config, from_config_dict, to_dict
+from smlnet_jax.errors import UserError
+
+# What may differ between the parts of one run: where the data lies, when something is written, how long it
+# goes on, and what changes results by rounding at most. Anything else would make one curve of two
+# experiments.
+MAY_CHANGE = frozenset(
+    {
+        "data.train", "data.val", "data.threads",
+        "model.fft_impl", "model.remat",
+        "train.steps", "train.log_every", "train.val_every", "train.val_images", "train.save_every", "train.keep",
+        "train.max_bad_steps", "train.wandb",
+        "train.accumulate", "train.fsdp", "train.distributed", "train.coordinator", "train.num_processes",
+        "train.process_id",
+    }
+)  # fmt: skip
+
+
+def check_same_run(recorded: Mapping[str, Any], config: Config, workdir: Path) -> None:
+    """Raises `UserError` that names the first key in which a checkpoint's config differs from this run's."""
+    before = from_config_dict(recorded)
+    for section in ("model", "data", "optim", "loss", "train"):  # eval is not of the run
+        old, new = getattr(before, section), getattr(config, section)
+        for field in dataclasses.fields(old):
+            key = f"{section}.{field.name}"
+            if getattr(old, field.name) != getattr(new, field.name) and key not in MAY_CHANGE:
+                raise UserError(
+                    f"{workdir} holds a run with {key}={getattr(old, field.name)!r}, and this config says "
+                    f"{getattr(new, field.name)!r}; set it back to go on, or start anew in another --workdir"
+                )
+
+
+def write_config(config: Config, workdir: Path) -> None:
+    """Writes workdir/config.json, whole or not at all; `from_config_dict` reads it back."""
+    part = workdir / "config.json.part"
+    try:
+        workdir.mkdir(parents=True, exist_ok=True)
+        part.write_text(json.dumps(to_dict(config), indent=2) + "\n", encoding="utf-8")
+        part.replace(workdir / "config.json")
+    except OSError as error:
+        raise UserError(f"cannot write into {workdir} ({error.strerror}); give another --workdir") from error
