@@ -1,6 +1,6 @@
 """Bicubic on real faces, against values that independent code found.
 
-Nothing of ours may change them: a failure means that a protocol, or the way LR is made, is no longer the field's.
+Nothing of ours may change them: a failure means that a protocol, or how LR is made, is no longer the field's.
 """
 
 import json

@@ -1,0 +1,116 @@
+import csv
+import dataclasses
+import errno
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import jax
+import numpy as np
+import pytest
+from PIL import Image
+
+from smlnet_jax.config import Config, DataConfig, EvalConfig, model_config
+from smlnet_jax.errors import UserError
+from smlnet_jax.evaluation import run as door
+from smlnet_jax.evaluation import weights
+from smlnet_jax.metrics import PROTOCOLS
+
+REPO = Path(__file__).resolve().parents[2]
+
+
+def configured(data: str, **settings) -> Config:
+    return Config(
+        model=model_config("smlnet_test"),
+        data=DataConfig(size=32, scale=4),
+        eval=EvalConfig(data=data, **{"weights": "bicubic", "batch_size": 4, **settings}),
+    )
+
+
+def test_bicubic_run_writes_scores_csv_and_picture(folder, tmp_path, capsys):
+    assert door.run(configured(f"seven={folder}"), tmp_path / "run") == 0
+
+    written = json.loads((tmp_path / "run" / "eval.json").read_text())
+    assert (written["weights"], written["scale"], written["lr_kernel"]) == ("bicubic", 4, "pil_bicubic")
+    assert written["datasets"]["seven"]["n"] == 7
+    assert written["datasets"]["seven"]["protocols"] == written["datasets"]["seven"]["bicubic"]
+
+    with (tmp_path / "run" / "eval" / "seven.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["name"] for row in rows] == [f"{i:03d}.png" for i in range(7)]
+    for protocol in PROTOCOLS:
+        mean = np.mean([float(row[f"{protocol}_psnr"]) for row in rows])
+        assert mean == pytest.approx(written["datasets"]["seven"]["protocols"][protocol]["psnr"], abs=1e-4)
+
+    picture = Image.open(tmp_path / "run" / "eval" / "seven.png")
+    assert picture.size[1] > 7 * 32
+    assert "seven: 7 images, x4, LR by pil_bicubic" in capsys.readouterr().out
+
+
+def test_two_sets_and_a_limit(folder, tmp_path):
+    door.run(configured(f"a={folder},b={folder}", limit=2, protocols=("rgb",), grid_images=0), tmp_path)
+    written = json.loads((tmp_path / "eval.json").read_text())
+    assert {name: found["n"] for name, found in written["datasets"].items()} == {"a": 2, "b": 2}
+    assert sorted(path.name for path in (tmp_path / "eval").iterdir()) == ["a.csv", "b.csv"]
+
+
+def test_network_is_scored_over_all_devices_beside_bicubic(folder, tmp_path, sharpen, monkeypatch):
+    monkeypatch.setattr(weights, "load", lambda *_: weights.Loaded("runs/x4", sharpen, sharpen.init()))
+    door.run(configured(f"seven={folder}", protocols=("sparnet",)), tmp_path)
+    written = json.loads((tmp_path / "eval.json").read_text())["datasets"]["seven"]
+    assert written["protocols"]["sparnet"] != written["bicubic"]["sparnet"]
+    assert {shape[0] for shape in sharpen.calls} == {jax.device_count()}  # 4 raised to 8
+
+
+def test_broken_weights_are_refused_and_earlier_scores_kept(folder, tmp_path, broken, monkeypatch):
+    (tmp_path / "eval.json").write_text("{}")
+    monkeypatch.setattr(weights, "load", lambda *_: weights.Loaded("runs/nan", broken, {}))
+    with pytest.raises(UserError, match=r"runs/nan gives NaN or infinity on \d+\.png of seven"):
+        door.run(configured(f"seven={folder}"), tmp_path)
+    assert (tmp_path / "eval.json").read_text() == "{}"
+
+
+def test_full_disk_is_one_sentence(folder, tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(door, "write_csv", full)
+    with pytest.raises(UserError, match="cannot write the results into .*No space left on device"):
+        door.run(configured(f"seven={folder}"), tmp_path)
+    assert not (tmp_path / "eval.json").exists()
+
+
+def test_weights_trained_otherwise_are_scored_by_the_config_with_a_note(tmp_path):
+    (tmp_path / "checkpoints").mkdir()
+    trained = {"data": {"scale": 8, "lr_kernel": "area"}}
+    (tmp_path / "config.json").write_text(json.dumps(trained))
+
+    @dataclasses.dataclass(frozen=True)
+    class Trained:
+        config = model_config("smlnet_lite")
+
+    notes = list(door.notes(configured("x"), Trained(), tmp_path))
+    assert notes == [
+        "the weights are of smlnet_lite and scored as such, though the config says smlnet_test",
+        "the weights were trained with data.scale=8, and are scored with 4",
+        "the weights were trained with data.lr_kernel=area, and are scored with pil_bicubic",
+    ]
+    assert list(door.notes(configured("x"), None, tmp_path / "elsewhere")) == []
+
+
+@pytest.mark.parametrize(
+    ("option", "message"),
+    [
+        ("--config.eval.data=celeba=no/such/folder", "no/such/folder"),
+        ("--config.eval.data=", "eval.data is empty"),
+        ("--config.eval.protocols=psnr_y", "eval.protocols='psnr_y' is unknown"),
+    ],
+)
+def test_door_says_one_line_and_exits_with_2(option, message, tmp_path):
+    command = [sys.executable, REPO / "eval.py", f"--config={REPO / 'configs' / 'smlnet_test.py'}"]
+    command += [f"--workdir={tmp_path}", "--config.eval.weights=bicubic", option]
+    ended = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=False)
+    errors = [line for line in ended.stderr.splitlines() if line.startswith("error: ")]
+    assert ended.returncode == 2, ended.stderr
+    assert len(errors) == 1 and message in errors[0] and "Traceback" not in ended.stderr
