@@ -1,7 +1,7 @@
 """A data set in one public-domain photograph: scikit-image's portrait of the astronaut Eileen Collins (NASA).
 
-It shows that the machinery works, before any data set is at hand. It says nothing about quality on faces: there is
-one. Her face, which `val` shows, is not in `train`, which shows the rest of the picture.
+It shows that the machinery works, before any data set is at hand. It says nothing about quality on faces: there
+is one. Her face, which `val` shows, is not in `train`, which shows the rest of the picture.
 """
 
 from __future__ import annotations

@@ -26,14 +26,16 @@ def decode(data: bytes, name: str) -> UInt8[np.ndarray, "h w 3"]:
             picture = Image.open(io.BytesIO(data), formats=FORMATS)
             if picture.width * picture.height > MAX_PIXELS:
                 raise UserError(
-                    f"{name} has {picture.width}x{picture.height} pixels, more than {MAX_PIXELS:,}; shrink it, or drop it"
+                    f"{name} has {picture.width}x{picture.height} pixels, more than {MAX_PIXELS:,}; "
+                    "shrink it, or drop it"
                 )
             return np.asarray(_rgb(ImageOps.exif_transpose(picture)))
     except UserError:
         raise
     except UnidentifiedImageError as error:
         raise UserError(
-            f"{name} is no JPEG, PNG or WebP image; drop it, or prepare the folder with `smlnet data prepare`, which skips it"
+            f"{name} is no JPEG, PNG or WebP image; drop it, or prepare the folder with `smlnet data prepare`, "
+            "which skips it"
         ) from error
     except Exception as error:  # decoders raise OSError, SyntaxError, ValueError, struct.error and more
         raise UserError(

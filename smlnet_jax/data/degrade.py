@@ -3,7 +3,7 @@
 pil_bicubic       Pillow's antialiased bicubic, 8 bits after each pass: what FSR papers train and test on
 matlab_bicubic    MATLAB's imresize, which differs from it along the border
 area              the mean of each scale x scale block
-blind             blur, resize by a kernel drawn at random, noise, JPEG: ranges in `Blind`, order as in Real-ESRGAN
+blind             blur, resize by kernels drawn at random, noise, JPEG, in this order; ranges in `Blind`
 """
 
 from __future__ import annotations
@@ -33,12 +33,12 @@ def make_lr(
     scale: int,
     kernel: str = "pil_bicubic",
     rng: np.random.Generator | None = None,
-    blind: Blind = Blind(),
+    blind: Blind | None = None,
 ) -> UInt8[np.ndarray, "h w 3"]:
-    """LR of H/scale x W/scale. Only `blind` draws from `rng` (None: the same draw each time)."""
+    """LR of H/scale x W/scale. Only `blind` draws, from `rng` (None: the same draw each time) in ranges `blind`."""
     height, width = hr.shape[0] // scale, hr.shape[1] // scale
     if kernel == "blind":
-        return _blind(hr, height, width, np.random.default_rng(0) if rng is None else rng, blind)
+        return _blind(hr, height, width, np.random.default_rng(0) if rng is None else rng, blind or Blind())
     if kernel == "matlab_bicubic":
         return matlab_bicubic(hr, height, width)
     resampling = {"pil_bicubic": Image.Resampling.BICUBIC, "area": Image.Resampling.BOX}[kernel]

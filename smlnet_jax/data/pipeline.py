@@ -1,7 +1,8 @@
 """From a source to batches. Batch n is the same pixels however often a run was stopped and whoever reads it.
 
-Everything random is a function of (seed, position in the global order): the shuffle, which is a new one each epoch,
-the augmentation, the blind degradation. So the position in the data is the step, and there is no iterator state.
+Everything random is a function of (seed, position in the global order): the shuffle, which is a new one each
+epoch, the augmentation, the blind degradation. So the position in the data is the step, and there is no state to
+keep.
 """
 
 from __future__ import annotations
@@ -47,8 +48,8 @@ def training_batches(
 ) -> Iterator[Batch]:
     """Batches `start_step`, `start_step` + 1, ... without end; of each the images that are this process's.
 
-    `batch_size` is global: process p reads images p, p + count, ... of it, and decodes no other. Raises `UserError`
-    for a source that cannot be opened, and, when it comes to it, for a face that cannot be used.
+    `batch_size` is global: process p reads images p, p + count, ... of it, and decodes no other. Raises
+    `UserError` for a source that cannot be opened, and, when it comes to it, for a face that cannot be used.
     """
     if batch_size % process_count:
         raise UserError(f"train.batch_size={batch_size} must be divisible by the {process_count} processes")
@@ -72,7 +73,7 @@ def training_batches(
 def evaluation_batches(
     source: ImageSource, *, scale: int, lr_kernel: str, batch_size: int, limit: int = 0
 ) -> Iterator[tuple[Batch, Bool[np.ndarray, "b"]]]:  # noqa: F821
-    """The first `limit` faces (0 = all) in order, and which of each batch are real: the last is padded by its first.
+    """The first `limit` faces (0 = all) in order, and which of each batch are real: the last one is padded.
 
     Faces must be of one size that `scale` divides. `blind` degrades face i the same way every time.
     """
@@ -86,8 +87,8 @@ def evaluation_batches(
         for name, image in faces:
             if image.shape != faces[0].image.shape or image.shape[0] % scale or image.shape[1] % scale:
                 raise UserError(
-                    f"{name} of {source.description} is {image.shape[1]}x{image.shape[0]}; faces that are scored "
-                    f"together must be of one size that data.scale={scale} divides"
+                    f"{name} of {source.description} is {image.shape[1]}x{image.shape[0]}; faces that are "
+                    f"scored together must be of one size that data.scale={scale} divides"
                 )
         padding = batch_size - len(pairs)
         yield _stack(pairs + pairs[:1] * padding), np.arange(batch_size) < len(pairs)

@@ -84,8 +84,8 @@ class Sized:
             return Face(name, image)
         if min(height, width) < self.size:
             raise UserError(
-                f"{name} of {self.description} is {width}x{height}; --config.data.size={self.size} needs at least "
-                f"{self.size}x{self.size}. Drop it, or prepare the folder with "
+                f"{name} of {self.description} is {width}x{height}; --config.data.size={self.size} needs at "
+                f"least {self.size}x{self.size}. Drop it, or prepare the folder with "
                 f"`smlnet data prepare --min-size {self.size}`, which skips it"
             )
         return Face(name, centre_square(image, self.size))
@@ -103,8 +103,8 @@ def centre_square(image: UInt8[np.ndarray, "h w 3"], size: int) -> UInt8[np.ndar
 def open_source(text: str, size: int = 0) -> ImageSource:
     """The source that `text` names (see above); `size` > 0 brings every face to size x size.
 
-    Raises `UserError` if there is nothing of that name, or nothing in it. A face that is smaller than `size` or
-    damaged raises when it is asked for.
+    Raises `UserError` if there is nothing of that name, or nothing in it. A face that is smaller than `size`
+    or damaged raises when it is asked for.
     """
     source = _open(text)
     if not len(source):

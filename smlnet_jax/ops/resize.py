@@ -10,15 +10,16 @@ from jaxtyping import Array, Float, UInt8
 
 
 def upsample(image: Float[Array, "b h w c"], size: int) -> Float[Array, "b size size c"]:
-    """Bicubic enlargement as Pillow does it (Keys' kernel, a = -0.5), unclipped and not rounded between passes."""
+    """Bicubic as Pillow enlarges (Keys' kernel, a = -0.5), unclipped and not rounded between its passes."""
     batch, _, _, channels = image.shape
     return jax.image.resize(image, (batch, size, size, channels), "cubic")
 
 
 def matlab_bicubic(image: UInt8[np.ndarray, "h w c"], height: int, width: int) -> UInt8[np.ndarray, "H W c"]:
-    """MATLAB's `imresize(image, [height width])`: antialiased bicubic, borders mirrored, 8 bits after each pass.
+    """MATLAB's `imresize(image, [height width])`: antialiased bicubic, mirrored borders, 8 bits after each pass.
 
-    Pillow cuts its kernel off at the border and renormalises; MATLAB reads the mirror image there. Inside they agree.
+    Pillow cuts its kernel off at the border and renormalises; MATLAB reads the mirror image there. Inside they
+    agree.
     """
     passes = [(height / image.shape[0], 0, height), (width / image.shape[1], 1, width)]
     out = image
