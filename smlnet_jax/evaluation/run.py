@@ -35,7 +35,7 @@ def run(config: Config, workdir: Path) -> int:
 
         return real_world.run(config, workdir)
     named = datasets.parse(settings.data or config.data.val)
-    sources = {name: open_source(source) for name, source in named.items()}
+    sources = {name: open_source(source, config.data.size) for name, source in named.items()}
     label, model, params = weights.load(settings.weights, workdir)
     for note in notes(config, model, Path(settings.weights or workdir)):
         print(f"note: {note}", file=sys.stderr)

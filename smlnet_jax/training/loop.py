@@ -39,7 +39,7 @@ def train(config: Config, workdir: Path, devices: Sequence[jax.Device] | None = 
     settings, is_first = config.train, distributed.is_first()
     mesh = data_mesh(devices)
     check_batch(settings, mesh.size)
-    validation = open_source(config.data.val) if config.data.val else None
+    validation = open_source(config.data.val, config.data.size) if config.data.val else None
     progress = Progress(settings.steps, settings.batch_size)
     say = progress.say if is_first else lambda sentence: None
 
