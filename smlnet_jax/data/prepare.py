@@ -149,7 +149,7 @@ def pack(
     convert: Callable[[Entry], tuple[Row, bytes]],
     skipped: list[Skipped],
 ) -> list[Row]:
-    """Writes folder/SPLIT/faces-*.array_record; the manifest. Raises `UserError` for a split without faces."""
+    """Writes folder/SPLIT/faces-*.array_record; the manifest. Raises `UserError` if a split stays empty."""
     rows: list[Row] = []
     progress = Progress(len(entries), "packed")
     by_split: dict[str, list[Entry]] = defaultdict(list)
@@ -218,7 +218,8 @@ def _check(args: argparse.Namespace) -> None:
         raise UserError("--encode is for faces that --size changes; other files are packed as they are")
     if args.size and args.min_size and args.min_size < args.size:
         raise UserError(
-            f"--min-size {args.min_size} lets through faces that --size {args.size} would enlarge; leave it out"
+            f"--min-size {args.min_size} lets faces through that --size {args.size} would enlarge; "
+            "leave it out"
         )
     if args.people and args.person_from:
         raise UserError("--people and --person-from both say who is who; give one")
