@@ -1,7 +1,7 @@
-"""The base of every recipe: SMLNet's practical recipe, x8, 16 -> 128. A recipe says what differs, nothing else.
+"""The base of every recipe: SMLNet's practical one, x8, 16 -> 128. A recipe says what differs, nothing else.
 
-Every key can be overridden on the command line: --config.optim.lr=1e-4. A key of `model` left at None takes the
-value of the variant that `model.name` picks.
+Every key can be overridden on the command line: --config.optim.lr=1e-4. A key of `model` left at None takes
+the value of the variant that `model.name` picks.
 """
 
 import dataclasses

@@ -1,6 +1,6 @@
 """The smallest SMLNet, for tests and for trying things out: 0.23 M parameters.
 
-Command: python train.py --config=configs/smlnet_test.py --workdir=runs/test --config.data.train=FOLDER --config.data.val=FOLDER
+Command: python train.py --config=configs/smlnet_test.py --workdir=W --config.data.train=A --config.data.val=B
 """
 
 from configs import base

@@ -1,7 +1,7 @@
 """The program's configuration: frozen, validated dataclasses.
 
-A recipe in configs/ is an `ml_collections.ConfigDict`, because its users override it from the command line. It becomes
-a `Config` once, at the door (`from_config_dict`); nothing further inside sees a ConfigDict.
+A recipe in configs/ is an `ml_collections.ConfigDict`, because its users override it from the command line.
+It becomes a `Config` once, at the door (`from_config_dict`); nothing further inside sees a ConfigDict.
 """
 
 from __future__ import annotations
@@ -40,13 +40,17 @@ class DataConfig:
         _one_of("data.scale", self.scale, SCALES)
         _one_of("data.lr_kernel", self.lr_kernel, LR_KERNELS)
         if self.size % self.scale:
-            raise UserError(f"data.scale={self.scale} does not divide data.size={self.size}; pick a size that it does")
+            raise UserError(
+                f"data.scale={self.scale} does not divide data.size={self.size}; pick a size that it does"
+            )
         for name in ("zoom", "blind_blur", "blind_noise", "blind_jpeg"):
             bounds = getattr(self, name)
             if len(bounds) != 2 or bounds[0] > bounds[1]:
                 raise UserError(f"data.{name}={bounds} must be (low, high)")
         if self.zoom[0] < 1:
-            raise UserError(f"data.zoom={self.zoom} must start at 1 or above: a zoom below 1 has no pixels to show")
+            raise UserError(
+                f"data.zoom={self.zoom} must start at 1 or above: a zoom below 1 has no pixels to show"
+            )
         _positive("data", self, "size", "threads")
 
 
@@ -77,7 +81,9 @@ class LossConfig:
     fre_weight: float = 1.0  # weight of the auxiliary output I_fre at the first step
     fre_weight_final: float = 1.0  # and at the last; linear between
     spectral_weight: float = 0.01
-    spectral: str = "complex"  # complex (real + imaginary parts) | polar (SFMNet's amplitude + phase, guarded)
+    spectral: str = (
+        "complex"  # complex (real + imaginary parts) | polar (SFMNet's amplitude + phase, guarded)
+    )
     spectral_on: str = "fre"  # fre | spa: which output it looks at
 
     def __post_init__(self) -> None:
@@ -108,12 +114,13 @@ class TrainConfig:
 
     def __post_init__(self) -> None:
         _positive(
-            "train", self, "steps", "batch_size", "accumulate", "log_every", "val_every", "save_every", "keep",
-            "max_bad_steps",
+            "train", self, "steps", "batch_size", "accumulate", "log_every", "val_every", "save_every",
+            "keep", "max_bad_steps",
         )  # fmt: skip
         if self.batch_size % self.accumulate:
             raise UserError(
-                f"train.accumulate={self.accumulate} must divide train.batch_size={self.batch_size}; change one of them"
+                f"train.accumulate={self.accumulate} must divide train.batch_size={self.batch_size}; "
+                "change one of them"
             )
 
 
@@ -148,12 +155,13 @@ class Config:
     def __post_init__(self) -> None:
         if self.data.size % self.model.stride:
             raise UserError(
-                f"data.size={self.data.size} must be divisible by {self.model.stride}, the stride of {self.model.name}"
+                f"data.size={self.data.size} must be divisible by {self.model.stride}, "
+                f"the stride of {self.model.name}"
             )
 
 
 def model_config(values: str | Mapping[str, Any]) -> ModelConfig:
-    """A variant's name, or {"name": variant, field: override, ...}, to its `ModelConfig`; None keeps the variant's."""
+    """A variant's name, or {"name": variant, field: value, ...}, to its `ModelConfig`; None keeps what is."""
     values = {"name": values} if isinstance(values, str) else values
     name = values.get("name", "smlnet")
     if name not in VARIANTS:
@@ -162,9 +170,15 @@ def model_config(values: str | Mapping[str, Any]) -> ModelConfig:
 
 
 def from_config_dict(config: Mapping[str, Any]) -> Config:
-    """A ConfigDict (or nested dict) to a validated `Config`; raises `UserError` that names the key at fault."""
-    sections: dict[str, Any] = {"model": VARIANTS["smlnet"], "data": DataConfig(), "optim": OptimConfig(),
-                                "loss": LossConfig(), "train": TrainConfig(), "eval": EvalConfig()}  # fmt: skip
+    """A ConfigDict (or nested dict) to a validated `Config`; a `UserError` names the key at fault."""
+    sections: dict[str, Any] = {
+        "model": VARIANTS["smlnet"],
+        "data": DataConfig(),
+        "optim": OptimConfig(),
+        "loss": LossConfig(),
+        "train": TrainConfig(),
+        "eval": EvalConfig(),
+    }
     for section, values in config.items():
         if section not in sections:
             raise UserError(f"config.{section} is unknown; {_suggest(section, sections)}")

@@ -10,8 +10,8 @@ from collections.abc import Callable
 class UserError(ValueError):
     """Something outside the program is wrong; the message says what, where, and what to do about it.
 
-    The command-line doors print it as one line and exit with code 2; everything else that is raised is a bug of
-    ours and keeps its traceback.
+    The command-line doors print it as one line and exit with code 2; everything else that is raised is a bug
+    of ours and keeps its traceback.
     """
 
 

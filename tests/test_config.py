@@ -10,7 +10,9 @@ from smlnet_jax.config import Config, from_config_dict, model_config, to_dict
 from smlnet_jax.errors import UserError
 
 RECIPES = sorted(
-    path.stem for path in (Path(__file__).parents[1] / "configs").glob("*.py") if path.stem not in ("__init__", "base")
+    path.stem
+    for path in (Path(__file__).parents[1] / "configs").glob("*.py")
+    if path.stem not in ("__init__", "base")
 )
 
 

@@ -52,12 +52,18 @@ class ModelConfig:
         _one_of("unshuffle", self.unshuffle, (1, 2, 4))
         _one_of("spectral_kernel", self.spectral_kernel, (1, 3))
         if any(kernel < 1 or kernel % 2 == 0 for kernel in self.mfeb_kernels):
-            raise UserError(f"model.mfeb_kernels={self.mfeb_kernels} must be odd kernel sizes, such as (1, 3, 5, 7)")
+            raise UserError(
+                f"model.mfeb_kernels={self.mfeb_kernels} must be odd kernel sizes, such as (1, 3, 5, 7)"
+            )
         for width in (*self.spat_widths, *self.freq_widths):
             if self.branches == "both" and self.fusion == "sfim" and width % self.attention_heads:
-                raise UserError(f"model.attention_heads={self.attention_heads} must divide every width; {width} it does not")
+                raise UserError(
+                    f"model.attention_heads={self.attention_heads} must divide every width; not so {width}"
+                )
             if self.mfeb_kernels and (2 * width) % len(self.mfeb_kernels):
-                raise UserError(f"model.mfeb_kernels={self.mfeb_kernels} must split 2 x {width} channels evenly")
+                raise UserError(
+                    f"model.mfeb_kernels={self.mfeb_kernels} must split 2 x {width} channels evenly"
+                )
         if self.radial_bands < 0 or self.radial_bands == 1:
             raise UserError(f"model.radial_bands={self.radial_bands} must be 0 (off) or at least 2")
 

@@ -14,7 +14,7 @@ from smlnet_jax.ops.spectrum import Spectrum
 
 
 class FRB(nnx.Module):
-    """Frequency residual block: y = x + Conv1x1(irfft2(edit(rfft2(Conv1x1(x)))))          (docs/model.md, eq. 1).
+    """Frequency residual block: y = x + Conv1x1(irfft2(edit(rfft2(Conv1x1(x)))))      (docs/model.md, eq. 1).
 
     The spectrum is float32 whatever the dtype of x; `edit` is one of the spectral units below.
     """
@@ -39,7 +39,7 @@ class FRB(nnx.Module):
 
 
 class RadialGain(nnx.Module):
-    """Multiplies each bin by 1 + g(r): per channel, piecewise linear over radial frequency, g = 0 at the start."""
+    """Each bin times 1 + g(r): per channel, piecewise linear over radial frequency, g = 0 at the start."""
 
     def __init__(self, channels: int, bands: int):
         self.bands = nnx.Param(jnp.zeros((bands, channels)))
@@ -63,9 +63,9 @@ class TwoConvs(nnx.Module):
 
 
 class PhasorEdit(nnx.Module):
-    """A' = A + Convs(A);  D = pi tanh(Convs([c, s]));  the bin A' (c, s) turned by D          (docs/model.md, eq. 2).
+    """A' = A + Convs(A);  D = pi tanh(Convs([c, s]));  the bin A' (c, s) turned by D  (docs/model.md, eq. 2).
 
-    The phase is a rotation that starts at zero: it is never unwrapped and has no gradient that can be infinite.
+    The phase is a rotation that starts at zero: it is never unwrapped, and its gradient is never infinite.
     """
 
     def __init__(self, channels: int, size: int, *, rngs: nnx.Rngs):
@@ -93,7 +93,7 @@ class ComplexEdit(nnx.Module):
 
 
 class PolarEdit(nnx.Module):
-    """SFMNet's, literally: A' = A + Convs(A), P' = P + Convs(P) on the raw phase, raw phase that wraps.
+    """SFMNet's, literally: A' = A + Convs(A), P' = P + Convs(P) on the raw phase, which wraps.
 
     For ablation. Only its gradient at silent bins is ours: zero where the literal one is NaN.
     """

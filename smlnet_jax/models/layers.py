@@ -1,4 +1,4 @@
-"""The small parts that every block is made of. Each computes in the dtype of its input; parameters are float32."""
+"""The small parts of every block. Each computes in the dtype of its input; parameters are float32."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from jaxtyping import Array, Float
 
 from smlnet_jax.ops.depthwise import depthwise_conv
 
-# With lecun_normal the stacks of residual blocks start at a loss near 50; with this, at exactly the bicubic L1.
+# With lecun_normal the stacks of residual blocks start at a loss near 50; with this, at exactly bicubic's L1.
 kernel_init = jax.nn.initializers.variance_scaling(1 / 3, "fan_in", "uniform")
 zeros_init = jax.nn.initializers.zeros
 
@@ -19,7 +19,9 @@ zeros_init = jax.nn.initializers.zeros
 class Conv(nnx.Module):
     """k x k convolution, SAME zero padding, stride 1. A 1x1 kernel is one matrix product over all pixels."""
 
-    def __init__(self, c_in: int, c_out: int, size: int = 3, *, bias: bool = True, init=kernel_init, rngs: nnx.Rngs):
+    def __init__(
+        self, c_in: int, c_out: int, size: int = 3, *, bias: bool = True, init=kernel_init, rngs: nnx.Rngs
+    ):
         self.kernel = nnx.Param(init(rngs.params(), (size, size, c_in, c_out), jnp.float32))
         self.bias = nnx.Param(jnp.zeros((c_out,))) if bias else None
 
@@ -58,12 +60,12 @@ class PReLU(nnx.Module):
     def __init__(self):
         self.slope = nnx.Param(jnp.full((), 0.25))
 
-    def __call__(self, x: Float[Array, "..."]) -> Float[Array, "..."]:
+    def __call__(self, x: Float[Array, " ..."]) -> Float[Array, " ..."]:
         return jnp.where(x >= 0, x, self.slope[...].astype(x.dtype) * x)
 
 
 class LayerNorm(nnx.Module):
-    """Each pixel's channels to mean 0 and variance 1, then a learned scale and shift; statistics in float32."""
+    """Each pixel's channels to mean 0 and variance 1, then scaled and shifted; statistics in float32."""
 
     def __init__(self, channels: int):
         self.scale = nnx.Param(jnp.ones((channels,)))

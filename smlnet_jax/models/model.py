@@ -1,4 +1,4 @@
-"""A network as two pure functions, so that jit, grad, vmap, checkpoint, shard_map and Orbax need nothing of Flax."""
+"""A network as two pure functions: jit, grad, vmap, checkpoint, shard_map and Orbax need nothing of Flax."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Params = dict[str, Any]  # nested, string keys, float32 arrays
 
 @dataclasses.dataclass(frozen=True)
 class Model:
-    """`params = init(key)`; `out = apply(params, x)`. Static and hashable: close over it, or pass it as static."""
+    """`params = init(key)`; `out = apply(params, x)`. Static and hashable: jit may close over it."""
 
     config: ModelConfig
     network: Callable[..., nnx.Module] = dataclasses.field(repr=False)
@@ -43,7 +43,10 @@ class Model:
         return nnx.merge(graphdef, _to_state(params, abstract))
 
     def first_nonfinite(self, params: Params, x: Float[Array, "b h w 3"]) -> str | None:
-        """Path of the module whose output was the first with a NaN or infinity, such as `encoder.0.msim`; runs eagerly."""
+        """Path of the module whose output was the first with a NaN or infinity, such as `encoder.0.msim`.
+
+        Runs eagerly: for the post-mortem, not for the loop.
+        """
         for path, out in self.intermediates(params, x):
             if not all(bool(jnp.isfinite(leaf).all()) for leaf in jax.tree.leaves(out)):
                 return path
@@ -78,7 +81,7 @@ class Model:
 
 
 class _KeyStream:
-    """What modules use of `nnx.Rngs`, without its counters: under tracing each of those costs 20 ms, 8 s a network."""
+    """What modules use of `nnx.Rngs`, without its counters: traced, each costs 20 ms, and a network 8 s."""
 
     def __init__(self, key: PRNGKeyArray):
         self._key, self._count = key, 0
@@ -90,7 +93,7 @@ class _KeyStream:
 
 @functools.lru_cache(maxsize=32)
 def _graph(model: Model) -> tuple[nnx.GraphDef, nnx.State]:
-    """The static structure and the abstract parameters, made once a model: merging is then all that a call costs."""
+    """Static structure and abstract parameters, made once a model: merging is then all that a call costs."""
     return nnx.split(nnx.eval_shape(lambda: model._build(jax.random.key(0))))
 
 
@@ -98,7 +101,9 @@ def _graph(model: Model) -> tuple[nnx.GraphDef, nnx.State]:
 def _recording(network: nnx.Module) -> Iterator[list[tuple[str, nnx.Module, Any]]]:
     """Collects (path, module, output) of every submodule call inside the block."""
     paths = {id(m): ".".join(map(str, path)) for path, m in nnx.iter_graph(network) if _is_block(m)}
-    originals = {kind: kind.__call__ for kind in {type(m) for _, m in nnx.iter_graph(network) if _is_block(m)}}
+    originals = {
+        kind: kind.__call__ for kind in {type(m) for _, m in nnx.iter_graph(network) if _is_block(m)}
+    }
     calls: list[tuple[str, nnx.Module, Any]] = []
 
     def recorded(original):
@@ -141,8 +146,8 @@ def _map_keys(tree, rename: Callable):
 def _check_input(config: ModelConfig, shape: tuple[int, ...]) -> None:
     if len(shape) != 4 or shape[3] != 3 or shape[1] % config.stride or shape[2] % config.stride:
         raise UserError(
-            f"{config.name} got an input of shape {shape}; it needs (batch, height, width, 3) with height and width "
-            f"divisible by {config.stride}"
+            f"{config.name} got an input of shape {shape}; it needs (batch, height, width, 3) with height "
+            f"and width divisible by {config.stride}"
         )
 
 
@@ -155,6 +160,6 @@ def _check_params(config: ModelConfig, params: Params, abstract: Params) -> None
         return
     name = next(n for n in sorted(have.keys() | want.keys()) if have.get(n) != want.get(n))
     raise UserError(
-        f"these parameters are not of {config.name}: {name} has shape {have.get(name, 'none')}, the config wants "
-        f"{want.get(name, 'none')}; load them with the config they were trained with"
+        f"these parameters are not of {config.name}: {name} has shape {have.get(name, 'none')}, the config "
+        f"wants {want.get(name, 'none')}; load them with the config they were trained with"
     )

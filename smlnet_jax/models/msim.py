@@ -15,7 +15,7 @@ from smlnet_jax.ops.attention import channel_attention
 
 
 class MFEB(nnx.Module):
-    """Multi-scale feature extraction block, the cure for rigid receptive fields          (docs/model.md, eq. 5).
+    """Multi-scale feature extraction block, the cure for rigid receptive fields      (docs/model.md, eq. 5).
 
     h = Conv1x1_{C->2C}(LN(x)); each split of h has its own kernel; y = x + Conv1x1_{2C->C}(SE(GELU(h))).
     """
@@ -24,7 +24,9 @@ class MFEB(nnx.Module):
         split = 2 * channels // len(kernels)
         self.norm = LayerNorm(channels)
         self.expand = Conv(channels, 2 * channels, 1, rngs=rngs)
-        self.scales = nnx.List([DepthwiseConv(split, size, rngs=rngs) if size > 1 else None for size in kernels])
+        self.scales = nnx.List(
+            [DepthwiseConv(split, size, rngs=rngs) if size > 1 else None for size in kernels]
+        )
         self.recalibrate = SqueezeExcite(2 * channels, rngs=rngs)
         self.project = Conv(2 * channels, channels, 1, rngs=rngs)
 
@@ -49,7 +51,9 @@ class CrossAttention(nnx.Module):
         self.attend = ChannelAttention(config.attention_heads)
         self.project = Conv(width, c_query, 1, rngs=rngs)
 
-    def __call__(self, x: Float[Array, "b h w c_q"], other: Float[Array, "b h w c_k"]) -> Float[Array, "b h w c_q"]:
+    def __call__(
+        self, x: Float[Array, "b h w c_q"], other: Float[Array, "b h w c_k"]
+    ) -> Float[Array, "b h w c_q"]:
         q, k, v = self.query(x), self.key(other), self.value(other)
         if self.local:
             q, k, v = (conv(a) for conv, a in zip(self.local, (q, k, v), strict=True))
@@ -76,8 +80,9 @@ class ChannelAttention(nnx.Module):
 class SFIM(nnx.Module):
     """Spatial-frequency interaction module          (docs/model.md, eq. 6).
 
-    f^ = f + XA(q=LN f, kv=LN s);  s^ = s + XA(q=LN s, kv=LN f);  o = gf * f^ + gs * s^ with gates that see both.
-    `attend=False` leaves the attention out: gates alone.
+    f^ = f + XA(q=LN f, kv=LN s);  s^ = s + XA(q=LN s, kv=LN f);  o = gf * f^ + gs * s^.
+
+    Both gates see both branches. `attend=False` leaves the attention out: gates alone.
     """
 
     def __init__(self, c_freq: int, c_spat: int, config: ModelConfig, *, attend: bool = True, rngs: nnx.Rngs):
@@ -127,8 +132,9 @@ class Concat(nnx.Module):
 class MSIM(nnx.Module):
     """Multi-scale spatial-frequency interaction          (docs/model.md, eq. 7).
 
-    o = SFIM(MFEB(F), MFEB(S));  S' = S + Conv1x1(o);  F' = F + beta * Conv1x1(o), beta = 0 at the start: it begins
-    one-way, from both into the spatial branch, and may learn to be two-way.
+    o = SFIM(MFEB(F), MFEB(S));  S' = S + Conv1x1(o);  F' = F + beta * Conv1x1(o), beta = 0 at the start.
+
+    So it begins one-way, from both into the spatial branch, and may learn to be two-way.
     """
 
     def __init__(self, c_freq: int, c_spat: int, config: ModelConfig, *, rngs: nnx.Rngs):

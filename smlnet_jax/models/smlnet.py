@@ -11,7 +11,7 @@ Xie et al., IEEE TIP 2026; a reconstruction, see docs/model.md for what is the p
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -24,7 +24,7 @@ from smlnet_jax.models.layers import Conv, Down, Up, pixel_shuffle, pixel_unshuf
 from smlnet_jax.models.msim import MSIM, SeparateMFEB
 from smlnet_jax.models.spatial import SPB
 
-Features = Float[Array, "b h w c"] | None  # None: the branch that a single-branch net leaves out
+Features = Any  # Float[Array, "b h w c"], or None in the branch that a single-branch net leaves out
 
 
 class Output(NamedTuple):
@@ -35,7 +35,7 @@ class Output(NamedTuple):
 
 
 class SMLNet(nnx.Module):
-    """The dual U-net. `config.branches` may leave one branch out, `config.fusion_stages` MSIM out of the encoder."""
+    """The dual U-net. `config.branches` may leave a branch out, `config.fusion_stages` the encoder's MSIM."""
 
     def __init__(self, config: ModelConfig, *, rngs: nnx.Rngs):
         self.config = config
@@ -43,14 +43,18 @@ class SMLNet(nnx.Module):
         self.head = Pair(config, lambda widths: Conv(colors, widths[0], rngs=rngs))
         self.encoder = nnx.List(
             [
-                Stage(config, level, lambda w, i=level: Down(w[i - 1], w[i], rngs=rngs), encodes=True, rngs=rngs)
+                Stage(
+                    config, level, lambda w, i=level: Down(w[i - 1], w[i], rngs=rngs), encodes=True, rngs=rngs
+                )
                 for level in range(1, LEVELS)
             ]
         )
         self.neck = Stage(config, LEVELS - 1, None, encodes=True, rngs=rngs)
         self.decoder = nnx.List(
             [
-                Stage(config, level, lambda w, i=level: Up(w[i + 1], w[i], rngs=rngs), encodes=False, rngs=rngs)
+                Stage(
+                    config, level, lambda w, i=level: Up(w[i + 1], w[i], rngs=rngs), encodes=False, rngs=rngs
+                )
                 for level in reversed(range(LEVELS - 1))
             ]
         )
@@ -87,11 +91,17 @@ class Stage(nnx.Module):
         self.resample = None if resample is None else Pair(config, resample)
         self.blocks = Blocks(config, level, rngs=rngs)
         fuses = config.branches == "both" and (config.fusion_stages == "all" or not encodes)
-        self.skip = AllLevels(config, level, rngs=rngs) if config.fusion_stages == "decoder" and not encodes else None
+        self.skip = (
+            AllLevels(config, level, rngs=rngs) if config.fusion_stages == "decoder" and not encodes else None
+        )
         fusion = SeparateMFEB if config.fusion == "none" else MSIM
-        self.msim = fusion(config.freq_widths[level], config.spat_widths[level], config, rngs=rngs) if fuses else None
+        self.msim = (
+            fusion(config.freq_widths[level], config.spat_widths[level], config, rngs=rngs) if fuses else None
+        )
 
-    def __call__(self, freq: Features, spat: Features, skips: list | None = None) -> tuple[Features, Features]:
+    def __call__(
+        self, freq: Features, spat: Features, skips: list | None = None
+    ) -> tuple[Features, Features]:
         if self.resample is not None:
             freq, spat = self.resample(freq, spat)
         freq, spat = self.blocks(freq, spat)
@@ -107,13 +117,15 @@ class Blocks(nnx.Module):
     def __init__(self, config: ModelConfig, level: int, *, rngs: nnx.Rngs):
         freq, spat, n = config.freq_widths[level], config.spat_widths[level], range(config.blocks[level])
         self.frb = nnx.List([FRB(freq, config, rngs=rngs) for _ in n if config.branches != "spatial"])
-        self.spb = nnx.List([SPB(spat, config.res_blocks, rngs=rngs) for _ in n if config.branches != "frequency"])
+        self.spb = nnx.List(
+            [SPB(spat, config.res_blocks, rngs=rngs) for _ in n if config.branches != "frequency"]
+        )
 
     def __call__(self, freq: Features, spat: Features) -> tuple[Features, Features]:
-        for block in self.frb:
-            freq = block(freq)
-        for block in self.spb:
-            spat = block(spat)
+        for frb in self.frb:
+            freq = frb(freq)
+        for spb in self.spb:
+            spat = spb(spat)
         return freq, spat
 
 

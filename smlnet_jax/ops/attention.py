@@ -12,12 +12,12 @@ def channel_attention(
     q: Float[Array, "b h w c"],
     k: Float[Array, "b h w c"],
     v: Float[Array, "b h w c"],
-    temperature: Float[Array, "heads"],  # noqa: F821
+    temperature: Float[Array, " heads"],
 ) -> Float[Array, "b h w c"]:
-    """softmax(temperature * q^T k / (|q| |k|)) v in each head, norms over all pixels (Restormer, CVPR 2022, eq. 1).
+    """softmax(temperature * q^T k / (|q| |k|)) v in each head, norms over pixels (Restormer, CVPR 2022).
 
-    The heads are not split apart: one full c x c product, masked to the block diagonal, has the same numbers, needs no
-    transposes, and fills the matrix units that heads of eight channels leave empty. Softmax in float32.
+    The heads are not split apart: one full c x c product, masked to the block diagonal, has the same numbers,
+    needs no transposes, and fills matrix units that heads of eight channels leave empty. Softmax in float32.
     """
     batch, height, width, channels = q.shape
     heads = temperature.shape[0]

@@ -1,7 +1,7 @@
 """Depthwise convolution: one k x k filter a channel, SAME padding, stride 1.
 
-XLA's CPU convolution runs a grouped filter at about 1.5 GFLOP/s, so there it is a sum of shifted products with its own
-backward pass; accelerators keep the native convolution. Both give the same numbers to rounding.
+XLA's CPU convolution is slow at grouped filters (docs/benchmarks.md), so there it is a sum of shifted
+products with its own backward pass; accelerators keep the native convolution. Both are equal to rounding.
 """
 
 from __future__ import annotations
@@ -58,15 +58,18 @@ def _native_backward(x, kernel, cotangent):
 
 
 def _shifted_backward(x, kernel, cotangent):
-    # The input gradient is the same filter turned by 180 degrees. The weight gradient goes row by row: unrolled over
-    # all k * k taps, XLA:CPU re-reads the images once a tap.
+    # The input gradient is the same filter turned by 180 degrees. The weight gradient goes row by row:
+    # unrolled over all k * k taps, XLA:CPU re-reads the images once a tap.
     _, height, width, _ = x.shape
     size = kernel.shape[0]
     padded = _pad(x, size // 2)
 
     def row_gradient(row):
         band = jax.lax.dynamic_slice_in_dim(padded, row, height, axis=1)
-        taps = [jnp.sum(band[:, :, c : c + width] * cotangent, axis=(0, 1, 2), dtype=jnp.float32) for c in range(size)]
+        taps = [
+            jnp.sum(band[:, :, c : c + width] * cotangent, axis=(0, 1, 2), dtype=jnp.float32)
+            for c in range(size)
+        ]
         return jnp.stack(taps)
 
     kernel_gradient = jax.lax.map(row_gradient, jnp.arange(size))[:, :, None, :]

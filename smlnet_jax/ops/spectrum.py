@@ -1,7 +1,7 @@
-"""Two-dimensional real Fourier transforms over height and width, and what the frequency branch does with them.
+"""Real Fourier transforms over height and width, and what the frequency branch does with them.
 
-A spectrum is a pair of real arrays `(re, im)`, each `[b, h, w // 2 + 1, c]` float32: no complex type leaves this file, so
-the same model code runs where complex numbers do not (TPU programs, ONNX).
+A spectrum is a pair of real arrays `(re, im)`, each `[b, h, w // 2 + 1, c]` float32: no complex type leaves
+this file, so the same model code runs where complex numbers do not (TPU programs, ONNX).
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from jaxtyping import Array, Float
 
 Spectrum = tuple[Float[Array, "b h f c"], Float[Array, "b h f c"]]
 
-# Below this amplitude a bin counts as silent: its phasor shrinks to 0 instead of turning at random. It bounds the
-# gradient of the phase; pixel features in [0, 1] have round-off of about 1e-6 per bin under the ortho norm.
+# Below this amplitude a bin counts as silent: its phasor shrinks to 0 instead of turning at random. It bounds
+# the gradient of the phase; features in [0, 1] have round-off of about 1e-6 per bin under the ortho norm.
 SILENCE = 1e-4
 
 
@@ -29,7 +29,7 @@ def rfft2(x: Float[Array, "b h w c"], *, norm: str = "ortho", impl: str = "auto"
     Args:
         x: real, any float dtype (computed in float32), any height and width, odd ones too.
         norm: `ortho` or `backward`, as in numpy.
-        impl: `fft`, `dft` (matrix products with cosines and sines), or `auto` (dft on TPU, where FFTs are slow).
+        impl: `fft`, `dft` (matrix products with cosines and sines), or `auto` (dft on TPU, fft elsewhere).
     """
     return _choose(impl, _rfft2_fft, _rfft2_dft, norm)(x.astype(jnp.float32))
 
@@ -37,7 +37,7 @@ def rfft2(x: Float[Array, "b h w c"], *, norm: str = "ortho", impl: str = "auto"
 def irfft2(
     spectrum: Spectrum, width: int, *, norm: str = "ortho", impl: str = "auto"
 ) -> Float[Array, "b h w c"]:
-    """The image of a half spectrum. `width` tells even from odd; the imaginary parts of self-conjugate columns drop."""
+    """The image of a half spectrum. `width` tells even from odd. As in numpy."""
     return _choose(impl, _irfft2_fft, _irfft2_dft, norm, width=width)(*spectrum)
 
 
@@ -46,8 +46,8 @@ def amplitude_and_phasor(
 ) -> tuple[Float[Array, "b h f c"], Spectrum]:
     """A and (c, s) with A * (c, s) = (re, im) exactly and finite gradients everywhere, at 0 too.
 
-    A = sqrt(re^2 + im^2 + SILENCE^2), (c, s) = (re, im) / A: the angle itself, whose gradient is infinite at 0, is
-    never formed. Scaled by the larger part first, so that squares of huge values do not overflow.
+    A = sqrt(re^2 + im^2 + SILENCE^2), (c, s) = (re, im) / A: the angle itself, with its infinite gradient at
+    0, is never formed. Scaled by the larger part first, so that squares of huge values do not overflow.
     """
     scale = jax.lax.stop_gradient(jnp.maximum(jnp.maximum(jnp.abs(re), jnp.abs(im)), 1.0))
     amplitude = scale * jnp.sqrt((re / scale) ** 2 + (im / scale) ** 2 + (SILENCE / scale) ** 2)
@@ -72,7 +72,7 @@ def rotate(phasor: Spectrum, angle: Float[Array, "b h f c"]) -> Spectrum:
 
 @functools.lru_cache(maxsize=64)
 def radial_bands(height: int, width: int, bands: int) -> Float[np.ndarray, "h f bands"]:
-    """Triangular windows over radial frequency, 0 to the corner of the spectrum; at each bin they sum to 1."""
+    """Triangular windows over radial frequency, 0 to the spectrum's corner; they sum to 1 at each bin."""
     fy = np.fft.fftfreq(height)[:, None]
     fx = np.fft.rfftfreq(width)[None, :]
     radius = np.hypot(fy, fx) / np.hypot(0.5, 0.5)
@@ -81,10 +81,10 @@ def radial_bands(height: int, width: int, bands: int) -> Float[np.ndarray, "h f 
 
 
 def batch_local(function: Callable[..., Any]) -> Callable[..., Any]:
-    """`function` of batch-first arrays, run on each device's own part of the batch under a mesh with a `data` axis.
+    """`function` of batch-first arrays, run by each device on its own part under a mesh with a `data` axis.
 
-    XLA gathers a sharded batch before an FFT (jax#15680), silently; `shard_map` keeps it where it is. Without such a
-    mesh, inside another shard_map, or when the batch does not divide, this is the bare function.
+    XLA gathers a sharded batch before an FFT (jax#15680), silently; `shard_map` keeps it where it is. Without
+    such a mesh, inside another shard_map, or when the batch does not divide, this is the bare function.
     """
 
     @functools.wraps(function)
@@ -130,7 +130,7 @@ def _irfft2_dft(re, im, *, width: int, norm: str):
     height = re.shape[1]
     scale = 1.0 / (height * width) if norm == "backward" else (height * width) ** -0.5
     (cos_w, sin_w), (cos_h, sin_h) = _half_waves(width), _waves(height)
-    # Every column but the self-conjugate ones (zero, and Nyquist of an even width) stands for its mirror image too.
+    # Every column but the self-conjugate ones (zero, and Nyquist of an even width) stands for its mirror too.
     twice = np.full((width // 2 + 1, 1), 2.0, np.float32)
     twice[0] = 1.0
     if width % 2 == 0:
@@ -149,7 +149,7 @@ def _along_h(matrix, x):
 
 @functools.lru_cache(maxsize=64)
 def _waves(length: int) -> tuple[np.ndarray, np.ndarray]:
-    """cos and sin of 2 pi k n / length, [k, n], symmetric; exact where an angle is a multiple of a quarter turn."""
+    """cos and sin of 2 pi k n / length, [k, n], symmetric; exact at multiples of a quarter turn."""
     turns = np.outer(np.arange(length), np.arange(length)) % length
     angle = 2.0 * np.pi * turns / length
     sine = np.where(2 * turns % length == 0, 0.0, np.sin(angle))

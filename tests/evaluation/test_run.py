@@ -76,7 +76,7 @@ def test_full_disk_is_one_sentence(folder, tmp_path, monkeypatch):
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(door, "write_csv", full)
-    with pytest.raises(UserError, match="cannot write the results into .*No space left on device"):
+    with pytest.raises(UserError, match=r"cannot write the results into .*No space left on device"):
         door.run(configured(f"seven={folder}"), tmp_path)
     assert not (tmp_path / "eval.json").exists()
 

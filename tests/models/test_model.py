@@ -38,7 +38,11 @@ def test_init_is_a_function_of_its_key(model, params):
 
 
 def test_residual_stacks_start_near_the_input_scale(model, params):
-    largest = max(float(jnp.abs(leaf).max()) for _, out in model.intermediates(params, X) for leaf in jax.tree.leaves(out))
+    largest = max(
+        float(jnp.abs(leaf).max())
+        for _, out in model.intermediates(params, X)
+        for leaf in jax.tree.leaves(out)
+    )
     assert largest < 50
 
 

@@ -11,7 +11,7 @@ from smlnet_jax import create
 from smlnet_jax.errors import UserError
 from smlnet_jax.models.config import VARIANTS
 
-# Millions of parameters and GMACs at 128x128, from docs/model.md. Change them there and here when a block changes.
+# Millions of parameters and GMACs at 128x128, as in docs/model.md. When a block changes, change both.
 SIZES = {
     "smlnet": (6.10, 15.70),
     "smlnet_s": (1.55, 4.02),
@@ -49,7 +49,9 @@ def woken(params):
     """Parameters with every zero-initialised tensor filled, so that no path is silent."""
     leaves, tree = jax.tree.flatten(params)
     keys = jax.random.split(jax.random.key(2), len(leaves))
-    return tree.unflatten([leaf + 0.02 * jax.random.normal(k, leaf.shape) for leaf, k in zip(leaves, keys, strict=True)])
+    return tree.unflatten(
+        [leaf + 0.02 * jax.random.normal(k, leaf.shape) for leaf, k in zip(leaves, keys, strict=True)]
+    )
 
 
 def loss_and_output(model, params, x):
@@ -58,7 +60,11 @@ def loss_and_output(model, params, x):
 
 
 def assert_reaches_every_parameter(gradient):
-    dead = [jax.tree_util.keystr(path) for path, g in jax.tree.leaves_with_path(gradient) if not jnp.abs(g).max() > 0]
+    dead = [
+        jax.tree_util.keystr(path)
+        for path, g in jax.tree.leaves_with_path(gradient)
+        if not jnp.abs(g).max() > 0
+    ]
     assert not dead, f"no gradient, or one that is not finite: {dead}"
 
 
@@ -98,8 +104,8 @@ def test_rematerialised_gradient_equals_the_plain_one():
     config = dataclasses.replace(TEST, branches="spatial")  # the branch that compiles in a second
     x, params = inputs(config), woken(create(config).init(jax.random.key(0)))
     plain, again = (
-        jax.jit(jax.grad(lambda p, m=create(dataclasses.replace(config, remat=remat)): loss_and_output(m, p, x)[0]))(params)
-        for remat in (False, True)
+        jax.jit(jax.grad(lambda p, m=model: loss_and_output(m, p, x)[0]))(params)
+        for model in (create(config), create(dataclasses.replace(config, remat=True)))
     )
     for a, b in zip(jax.tree.leaves(plain), jax.tree.leaves(again), strict=True):
         np.testing.assert_allclose(a, b, atol=1e-5)
@@ -116,7 +122,9 @@ def test_untrained_network_returns_its_input():
 def test_dft_and_fft_forms_give_the_same_picture():
     x = inputs(TEST)
     params = woken(create(TEST).init(jax.random.key(0)))
-    fft, dft = (create(dataclasses.replace(TEST, fft_impl=impl)).apply(params, x).sr for impl in ("fft", "dft"))
+    fft, dft = (
+        create(dataclasses.replace(TEST, fft_impl=impl)).apply(params, x).sr for impl in ("fft", "dft")
+    )
     np.testing.assert_allclose(fft, dft, atol=2e-4)
 
 

@@ -36,7 +36,9 @@ def test_gradients_equal_those_of_the_native_convolution(size):
 
 def test_gradients_keep_the_dtype_of_bfloat16():
     x, kernel = inputs(8, 8, 5, dtype=jnp.bfloat16)
-    grad_x, grad_kernel = jax.grad(lambda x, k: depthwise_conv(x, k).astype(jnp.float32).sum(), argnums=(0, 1))(x, kernel)
+    grad_x, grad_kernel = jax.grad(
+        lambda x, k: depthwise_conv(x, k).astype(jnp.float32).sum(), argnums=(0, 1)
+    )(x, kernel)
     assert grad_x.dtype == grad_kernel.dtype == jnp.bfloat16
 
 

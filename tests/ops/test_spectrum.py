@@ -1,4 +1,4 @@
-"""The transforms equal numpy's, in both forms and at odd sizes, stay on their device, and have finite gradients."""
+"""The transforms equal numpy's in both forms, odd sizes too, stay on their device, have finite gradients."""
 
 import jax
 import jax.numpy as jnp
@@ -68,7 +68,9 @@ def test_polar_forms_have_finite_gradients(name, dtype):
         amplitude, phasor = spectrum.amplitude_and_phasor(*spectrum.rfft2(x))
         literal, phase = spectrum.amplitude_and_phase(*spectrum.rfft2(x))
         turned = spectrum.rotate(phasor, jnp.ones_like(amplitude))
-        return sum(jnp.sin(a).sum() for a in (amplitude / (1 + amplitude), *turned, literal / (1 + literal), phase))
+        return sum(
+            jnp.sin(a).sum() for a in (amplitude / (1 + amplitude), *turned, literal / (1 + literal), phase)
+        )
 
     value, gradient = jax.value_and_grad(through)(jnp.asarray(EXTREMES[name], dtype))
     assert jnp.isfinite(value)
@@ -84,7 +86,9 @@ def test_amplitude_times_phasor_is_the_spectrum():
 
 
 def test_rotation_by_a_quarter_turn_swaps_the_parts():
-    cosine, sine = spectrum.rotate((jnp.ones((1, 1, 1, 1)), jnp.zeros((1, 1, 1, 1))), jnp.full((1, 1, 1, 1), jnp.pi / 2))
+    cosine, sine = spectrum.rotate(
+        (jnp.ones((1, 1, 1, 1)), jnp.zeros((1, 1, 1, 1))), jnp.full((1, 1, 1, 1), jnp.pi / 2)
+    )
     np.testing.assert_allclose((cosine.item(), sine.item()), (0.0, 1.0), atol=1e-6)
 
 
@@ -123,7 +127,9 @@ def lowered_for_tpu(impl):
     def there_and_back(x):
         return spectrum.irfft2(spectrum.rfft2(x, impl=impl), 16, impl=impl).sum()
 
-    return jax.export.export(jax.jit(jax.grad(there_and_back)), platforms=["tpu"])(jnp.zeros((2, 16, 16, 4))).mlir_module()
+    return jax.export.export(jax.jit(jax.grad(there_and_back)), platforms=["tpu"])(
+        jnp.zeros((2, 16, 16, 4))
+    ).mlir_module()
 
 
 def test_dft_lowers_for_tpu_without_complex_numbers():
