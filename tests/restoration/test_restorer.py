@@ -6,12 +6,12 @@ import jax
 import numpy as np
 import pytest
 from PIL import Image
-from smlnet_jax.ops.resize import upsample
 from stand_ins import Brighter, brighter
 
 import smlnet_jax
 from smlnet_jax.errors import UserError
 from smlnet_jax.export.pretrained import Card, save_pretrained
+from smlnet_jax.ops.resize import upsample
 from smlnet_jax.restoration import restorer as restorer_module
 from smlnet_jax.restoration.align import crop, photo_to_crop
 from smlnet_jax.restoration.photo import as_photo
@@ -263,7 +263,7 @@ def test_an_untrained_smlnet_from_a_package_adds_nothing(yunet, small, tmp_path,
     monkeypatch.setattr(restorer_module, "keep_compilations", lambda: kept.append(True))
     model = smlnet_jax.create("smlnet_test")
     card = Card(name="untrained", model=model.config)
-    save_pretrained(tmp_path / "untrained", model, jax.jit(model.init)(jax.random.key(0)), card)
+    save_pretrained(tmp_path / "untrained", model, model.init(jax.random.key(0)), card)
     restorer = Restorer.from_pretrained(tmp_path / "untrained", upscale=4, detector=yunet)
     result = restorer(small)
     assert kept and result.faces[0].restored
