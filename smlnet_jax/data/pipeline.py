@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-import grain
 import numpy as np
 from jaxtyping import Bool, UInt8
 from PIL import Image
@@ -51,6 +50,8 @@ def training_batches(
     `batch_size` is global: process p reads images p, p + count, ... of it, and decodes no other. Raises
     `UserError` for a source that cannot be opened, and, when it comes to it, for a face that cannot be used.
     """
+    import grain  # here, so that scoring does without it
+
     if batch_size % process_count:
         raise UserError(f"train.batch_size={batch_size} must be divisible by the {process_count} processes")
     source = open_source(config.train, config.size)
