@@ -130,7 +130,7 @@ def face(entry: Entry, *, size: int | None, encode: str, min_size: int) -> tuple
 
     The file stays as it is unless `size` changes it.
     """
-    data = entry.path.read_bytes()
+    data = splits.read(entry)
     image = decode(data, entry.file)
     height, width = image.shape[:2]
     if min(height, width) < min_size:

@@ -55,13 +55,17 @@ def find(folders: Mapping[str, Path], people: Callable[[Path], PersonOf]) -> lis
     return entries
 
 
+def read(entry: Entry) -> bytes:
+    """The image file. Raises `UserError` if it cannot be read."""
+    try:
+        return entry.path.read_bytes()
+    except OSError as error:
+        raise UserError(f"{entry.file} cannot be read ({error.strerror}); restore it, or drop it") from error
+
+
 def hashed(entry: Entry) -> Entry:
     """With the SHA-256 of its bytes. Raises `UserError` if it cannot be read."""
-    try:
-        data = entry.path.read_bytes()
-    except OSError as error:
-        raise UserError(f"{entry.path} cannot be read ({error.strerror}); restore it, or drop it") from error
-    return entry._replace(sha256=hashlib.sha256(data).hexdigest())
+    return entry._replace(sha256=hashlib.sha256(read(entry)).hexdigest())
 
 
 def by_parent(folder: Path) -> PersonOf:
