@@ -103,14 +103,25 @@ def by_manifest(folder: Path) -> PersonOf:
 
 
 def divide(entries: Sequence[Entry], fraction: float) -> list[Entry]:
-    """Train and val: at most `fraction` of the faces go to val, all of a person (or equal files) to one.
+    """Train and val: at most `fraction` of the faces go to val (or the person with the fewest does).
 
-    Who goes where depends on the hash of their name (or of the file). Entries must be hashed. Raises
-    `UserError` if there is but one person.
+    All faces of a person, and all equal files, go together. Who goes first depends on the hash of the name,
+    or of the file where nobody is known. Entries must be hashed. Raises `UserError` if there is one person.
     """
+    smallest: dict[str, str] = {}  # of the people and files that hang together, to find them by
+
+    def group(key: str) -> str:
+        while smallest.setdefault(key, key) != key:
+            key = smallest[key]
+        return key
+
+    for entry in entries:
+        file = f"sha256 {entry.sha256}"
+        one, other = sorted((group(f"person {entry.person}" if entry.person else file), group(file)))
+        smallest[other] = one
     groups: dict[str, list[Entry]] = defaultdict(list)
     for entry in entries:
-        groups[entry.person or entry.sha256].append(entry)
+        groups[group(f"sha256 {entry.sha256}")].append(entry)
     if len(groups) < 2:
         raise UserError("all faces are of one person, who cannot be in train and val; give val a folder")
     most = max(1, fraction * len(entries))
