@@ -39,7 +39,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add("--licence", metavar="TEXT", help="terms of the weights")
     add("--data-licence", metavar="TEXT", help="terms of the training data")
     add("--crop", metavar="TEXT", default=CANONICAL_CROP, help="how faces were cropped; default: canonically")
-    add("--hardware", metavar="TEXT", help="what it was trained on")
+    add("--hardware", metavar="TEXT", default="", help="what it was trained on")
+    add("--command", metavar="TEXT", default="", help="what started the run, to be started again by a reader")
+    add("--revision", metavar="TEXT", default="", help="of the code that trained: a version or a git commit")
     add(
         "--overwrite", action="store_true", help="replace weights in FOLDER; other folders are never replaced"
     )
@@ -71,7 +73,11 @@ def run(args: argparse.Namespace) -> int:
         crop=args.crop,
         speed=() if args.no_speed else measure(model, params, config.data.size),
         training=dataclasses.replace(
-            facts, data=args.trained_on or facts.data, hardware=args.hardware or facts.hardware
+            facts,
+            data=args.trained_on or facts.data,
+            hardware=args.hardware,
+            command=args.command,
+            revision=args.revision,
         ),
         scores=scores,
         licences=workdir.licences(config, args.trained_on, args.licence, args.data_licence),
@@ -101,7 +107,8 @@ def _left_open(card: Card) -> Iterator[str]:
     """What a reader of the card will miss."""
     if not card.scores:
         yield "the card has no scores; run eval.py on this folder, then export again with --scores"
-    if not card.training.hardware:
-        yield "the card does not say what hardware it was trained on; see --hardware"
+    for fact in ("hardware", "command", "revision"):
+        if not getattr(card.training, fact):
+            yield f"the card does not say the {fact} of the training run; see --{fact}"
     if card.licences.weights == Licences().weights:
         yield "the card states no terms for the weights; see --licence"

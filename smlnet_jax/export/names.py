@@ -43,9 +43,9 @@ def find(what: str | os.PathLike | None = None) -> Folder:
 
 def available() -> list[str]:
     """What can be loaded by name without a network: the installed package's weights, then the cache's."""
-    named = [folder for root in (bundled(), cache() / "weights") for folder in _packages(root)]
+    named = [folder for root in (bundled(), cache() / "weights") for folder in packages(root)]
     fetched = [owner for owner in _folders(cache() / "hub") if NAME.fullmatch(owner.name)]
-    ids = [f"{owner.name}/{folder.name}" for owner in fetched for folder in _packages(owner)]
+    ids = [f"{owner.name}/{folder.name}" for owner in fetched for folder in packages(owner)]
     return list(dict.fromkeys([*(folder.name for folder in named), *ids]))
 
 
@@ -59,8 +59,13 @@ def cache() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "smlnet_jax"
 
 
+def packages(root: Folder) -> list[Folder]:
+    """Folders of weights directly below `root`, by name; none where it does not exist."""
+    return [folder for folder in _folders(root) if package.is_package(folder)]
+
+
 def _default() -> Folder:
-    names = [folder.name for folder in _packages(bundled())]
+    names = [folder.name for folder in packages(bundled())]
     if not names:
         raise UserError(f"no weights come with this installation; name some yourself ({_choices()})")
     return bundled() / (DEFAULT if DEFAULT in names else names[0])
@@ -68,10 +73,6 @@ def _default() -> Folder:
 
 def _choices() -> str:
     return ", ".join([*available(), "a folder written by `smlnet export`", "or owner/name on the hub"])
-
-
-def _packages(root: Folder) -> list[Folder]:
-    return [folder for folder in _folders(root) if package.is_package(folder)]
 
 
 def _folders(root: Folder) -> list[Folder]:

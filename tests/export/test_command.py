@@ -3,6 +3,7 @@ import json
 import sys
 import types
 
+import chex
 import jax
 import numpy as np
 import pytest
@@ -61,7 +62,7 @@ def test_best_weights_travel_with_the_facts_of_their_run(run, tmp_path, params):
     assert _export(run, "-o", tmp_path / "out") == 0
 
     _, loaded, card = load_pretrained(tmp_path / "out")
-    jax.tree.map(np.testing.assert_array_equal, loaded, params)
+    chex.assert_trees_all_equal(loaded, params)
     assert (card.name, card.size, card.scale) == ("smlnet_test_x4", 64, 4)
     assert card.training.data == "celeba/train"
     assert (card.training.steps, card.training.batch_size) == (300, 8)
@@ -74,25 +75,28 @@ def test_best_weights_travel_with_the_facts_of_their_run(run, tmp_path, params):
 
 
 def test_words_of_the_exporter_come_first(run, tmp_path):
-    words = (
-        "--trained-on",
-        "nine faces",
-        "--licence",
-        "CC0",
-        "--hardware",
-        "one abacus",
-        "--crop",
-        "by hand",
-    )
-    _export(run, "-o", tmp_path / "out", "--name", "tiny", "--dtype", "float16", *words)
+    words = {
+        "--trained-on": "nine faces",
+        "--licence": "CC0",
+        "--hardware": "one abacus",
+        "--crop": "by hand",
+        "--command": "python train.py",
+        "--revision": "v7",
+    }
+    given = [text for pair in words.items() for text in pair]
+    _export(run, "-o", tmp_path / "out", "--name", "tiny", "--dtype", "float16", *given)
 
     card = load_card(tmp_path / "out")
     assert (card.name, card.dtype, card.crop) == ("tiny", "float16", "by hand")
-    assert (card.training.data, card.training.hardware, card.licences.weights) == (
-        "nine faces",
-        "one abacus",
-        "CC0",
-    )
+    assert (card.training.data, card.licences.weights) == ("nine faces", "CC0")
+    told = card.training.hardware, card.training.command, card.training.revision
+    assert told == ("one abacus", "python train.py", "v7")
+
+
+def test_what_the_card_leaves_open_is_told(run, tmp_path, capsys):
+    _export(run, "-o", tmp_path / "out")
+    notes = capsys.readouterr().err
+    assert all(flag in notes for flag in ("--scores", "--hardware", "--command", "--revision"))
 
 
 def test_latest_weights_do_not_take_the_scores_of_the_best(run, tmp_path, params, capsys):

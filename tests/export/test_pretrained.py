@@ -6,6 +6,7 @@ import struct
 import subprocess
 from pathlib import Path
 
+import chex
 import jax
 import numpy as np
 import pytest
@@ -66,8 +67,7 @@ def test_float32_weights_come_back_bit_by_bit(folder, model, params):
     loaded = load_pretrained(folder)
 
     assert loaded.model == model
-    assert jax.tree.structure(loaded.params) == jax.tree.structure(params)
-    jax.tree.map(np.testing.assert_array_equal, loaded.params, params)
+    chex.assert_trees_all_equal(loaded.params, params)
 
 
 def test_float16_weights_come_back_as_float32_of_half_the_file(folder, tmp_path, model, params, card):
@@ -75,12 +75,9 @@ def test_float16_weights_come_back_as_float32_of_half_the_file(folder, tmp_path,
     loaded = load_pretrained(tmp_path / "half")
 
     assert half.dtype == loaded.card.dtype == "float16"
-    assert {leaf.dtype for leaf in jax.tree.leaves(loaded.params)} == {np.dtype(np.float32)}
-    jax.tree.map(
-        lambda got, want: np.testing.assert_array_equal(got, want.astype(np.float16).astype(np.float32)),
-        loaded.params,
-        params,
-    )
+    rounded = jax.tree.map(lambda leaf: leaf.astype(np.float16).astype(np.float32), params)
+    chex.assert_trees_all_equal_dtypes(loaded.params, rounded)
+    chex.assert_trees_all_equal(loaded.params, rounded)
     sizes = [(path / "model.safetensors").stat().st_size for path in (tmp_path / "half", folder)]
     assert sizes[0] < 0.6 * sizes[1]
 
