@@ -89,7 +89,8 @@ class Celeba(FaceBuilder):
         if image.size != ALIGNED:
             raise UserError(f"{entry.file} is {image.width}x{image.height}, not {ALIGNED[0]}x{ALIGNED[1]}")
         file = io.BytesIO()
-        image.resize((SIDE, SIDE), Image.Resampling.BICUBIC, self.builder_config.box).save(file, "png")
+        square = image.crop(self.builder_config.box)
+        square.resize((SIDE, SIDE), Image.Resampling.BICUBIC).save(file, "png")
         return file.getvalue()
 
 
