@@ -35,8 +35,8 @@ def test_card_states_what_its_readers_need(name):
 def test_score_on_the_astronaut_is_the_one_in_the_card(name):
     """To 0.05 dB and 0.001, on the very file that ships.
 
-    The figures were written by eval.py with --config.eval.data=astronaut=astronaut:val,... and carried into the
-    card by `smlnet export --scores`; export again when the weights are new, and only then (docs/weights.md).
+    The figures were written by eval.py with --config.eval.data=astronaut=astronaut:val,... and carried into
+    the card by `smlnet export --scores`; do so again when the weights are new, and only then.
     """
     pytest.importorskip("skimage")
     model, params, card = load_pretrained(name)
