@@ -5,8 +5,8 @@
 
 Prints milliseconds an image, GFLOP/s, what share of the product's GFLOP/s that is, and what share of the
 copy's bandwidth XLA's estimate of the traffic is (above 100 % where caches serve it). Compile times are with
-an empty persistent cache (cold) and with a filled one (warm); memory is what XLA plans for one call: arguments,
-results and temporaries.
+an empty persistent cache (cold) and with a filled one (warm); memory is what XLA plans for one call:
+arguments, results and temporaries.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """A data set in one public-domain photograph: scikit-image's portrait of the astronaut Eileen Collins (NASA).
 
-It shows that the machinery works, before any data set is at hand. It says nothing about quality on faces: there
-is one. Her face, which `val` shows, is not in `train`, which shows the rest of the picture.
+It shows that the machinery works, before any data set is at hand. It says nothing about quality on faces:
+there is one. Her face, which `val` shows, is not in `train`, which shows the rest of the picture.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ def faces() -> tuple[tuple[int, int, int, int], ...]:
 def beside_the_face(height: int, width: int) -> tuple[tuple[int, int, int, int], ...]:
     """Squares of several sizes, on a grid, that share no pixel with any crop of the face."""
     crops = faces()
-    left, top, right, bottom = *np.min(crops, 0)[:2], *np.max(crops, 0)[2:]
+    (left, top), (right, bottom) = np.min(crops, 0)[:2], np.max(crops, 0)[2:]
     return tuple(
         (x, y, x + size, y + size)
         for size in _SIZES

@@ -34,8 +34,8 @@ def decode(data: bytes, name: str) -> UInt8[np.ndarray, "h w 3"]:
         raise
     except UnidentifiedImageError as error:
         raise UserError(
-            f"{name} is no JPEG, PNG or WebP image; drop it, or prepare the folder with `smlnet data prepare`, "
-            "which skips it"
+            f"{name} is no JPEG, PNG or WebP image; drop it, or prepare the folder with "
+            "`smlnet data prepare`, which skips it"
         ) from error
     except Exception as error:  # decoders raise OSError, SyntaxError, ValueError, struct.error and more
         raise UserError(

@@ -35,7 +35,7 @@ def make_lr(
     rng: np.random.Generator | None = None,
     blind: Blind | None = None,
 ) -> UInt8[np.ndarray, "h w 3"]:
-    """LR of H/scale x W/scale. Only `blind` draws, from `rng` (None: the same draw each time) in ranges `blind`."""
+    """LR of H/scale x W/scale. Only `blind` draws, from `rng` (None: the same each time) within `blind`."""
     height, width = hr.shape[0] // scale, hr.shape[1] // scale
     if kernel == "blind":
         return _blind(hr, height, width, np.random.default_rng(0) if rng is None else rng, blind or Blind())
@@ -48,7 +48,8 @@ def make_lr(
 def _blind(
     hr, height: int, width: int, rng: np.random.Generator, ranges: Blind
 ) -> UInt8[np.ndarray, "h w 3"]:
-    blurred = Image.fromarray(hr).filter(ImageFilter.GaussianBlur(rng.uniform(*ranges.blur)))
+    sigma = rng.uniform(ranges.blur[0], ranges.blur[1])
+    blurred = Image.fromarray(hr).filter(ImageFilter.GaussianBlur(sigma))
     # A chain of two resizes, as a picture that was shrunk more than once: first to a size in between.
     factor = rng.uniform(0.5, 1.0)
     between = [
@@ -58,8 +59,9 @@ def _blind(
     small = blurred.resize((between[0], between[1]), _KERNELS[first]).resize(
         (width, height), _KERNELS[second]
     )
-    noise = rng.normal(0, 255 * rng.uniform(*ranges.noise), (height, width, 3))
+    noise = rng.normal(0, 255 * rng.uniform(ranges.noise[0], ranges.noise[1]), (height, width, 3))
     noisy = np.clip(np.asarray(small) + noise, 0, 255).round().astype(np.uint8)
     file = io.BytesIO()
-    Image.fromarray(noisy).save(file, "JPEG", quality=int(rng.integers(*ranges.jpeg, endpoint=True)))
+    quality = int(rng.integers(ranges.jpeg[0], ranges.jpeg[1], endpoint=True))
+    Image.fromarray(noisy).save(file, "JPEG", quality=quality)
     return np.asarray(Image.open(file))

@@ -1,8 +1,8 @@
 """From a source to batches. Batch n is the same pixels however often a run was stopped and whoever reads it.
 
 Everything random is a function of (seed, position in the global order): the shuffle, which is a new one each
-epoch, the augmentation, the blind degradation. So the position in the data is the step, and there is no state to
-keep.
+epoch, the augmentation, the blind degradation. So the position in the data is the step, and there is no state
+to keep.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ def training_batches(
 
 def evaluation_batches(
     source: ImageSource, *, scale: int, lr_kernel: str, batch_size: int, limit: int = 0
-) -> Iterator[tuple[Batch, Bool[np.ndarray, "b"]]]:  # noqa: F821
+) -> Iterator[tuple[Batch, Bool[np.ndarray, " b"]]]:
     """The first `limit` faces (0 = all) in order, and which of each batch are real: the last one is padded.
 
     Faces must be of one size that `scale` divides. `blind` degrades face i the same way every time.

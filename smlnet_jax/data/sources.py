@@ -31,7 +31,8 @@ class Face(NamedTuple):
 class ImageSource(Protocol):
     """Random access to faces; `description` says in words what they are."""
 
-    description: str
+    @property
+    def description(self) -> str: ...
 
     def __len__(self) -> int: ...
 

@@ -223,7 +223,7 @@ def _columns(batch: Batch, pictures: Pictures, rows: np.ndarray) -> dict[str, np
         "I_spa": pictures.sr,
         "HR": batch.hr,
     }
-    return {title: column[rows] for title, column in images.items() if column is not None}
+    return {title: np.asarray(column)[rows] for title, column in images.items() if column is not None}
 
 
 def _divisible(batch_size: int) -> int:

@@ -16,10 +16,10 @@ def upsample(image: Float[Array, "b h w c"], size: int) -> Float[Array, "b size 
 
 
 def matlab_bicubic(image: UInt8[np.ndarray, "h w c"], height: int, width: int) -> UInt8[np.ndarray, "H W c"]:
-    """MATLAB's `imresize(image, [height width])`: antialiased bicubic, mirrored borders, 8 bits after each pass.
+    """MATLAB's `imresize(image, [height width])`: antialiased bicubic, mirrored borders, each pass in 8 bits.
 
-    Pillow cuts its kernel off at the border and renormalises; MATLAB reads the mirror image there. Inside they
-    agree.
+    Pillow cuts its kernel off at the border and renormalises; MATLAB reads the mirror image there. Inside
+    they agree.
     """
     passes = [(height / image.shape[0], 0, height), (width / image.shape[1], 1, width)]
     out = image
@@ -49,7 +49,7 @@ def _matlab_weights(old: int, new: int) -> Float[np.ndarray, "new old"]:
     return matrix
 
 
-def _keys(x: Float[np.ndarray, "..."]) -> Float[np.ndarray, "..."]:
+def _keys(x: Float[np.ndarray, " ..."]) -> Float[np.ndarray, " ..."]:
     """Keys' cubic kernel with a = -0.5 (IEEE TASSP 1981)."""
     x = np.abs(x)
     near = 1.5 * x**3 - 2.5 * x**2 + 1

@@ -37,7 +37,7 @@ class Checkpoints:
     """The checkpoints of one run. All processes call the same methods at the same steps."""
 
     def __init__(self, workdir: Path, keep: int = 1, *, read_only: bool = False):
-        """Opens `workdir`/checkpoints; to write, makes it, and clears away what a killed process left half-written."""
+        """Opens `workdir`/checkpoints; to write, makes it, and clears away what a killed process left."""
         self._folder = workdir.resolve() / FOLDER  # Orbax takes absolute paths only
         # best_step() reads best_fn and knows nothing of the policy, which alone decides what is kept.
         kept = [policies.LatestN(keep), policies.BestN(get_metric_fn=_quality, n=1)]
@@ -75,9 +75,9 @@ class Checkpoints:
         return self._orbax.best_step()
 
     def save(self, step: int, state: TrainState, config: Config, val_psnr: float | None = None) -> None:
-        """Copies the state to the host and returns; a thread writes it. A step that is there already is left alone.
+        """Copies the state to the host and returns; a thread writes it. A step that is there is left alone.
 
-        Raises `UserError` if this checkpoint, or the one before it, cannot be written; complete ones stay intact.
+        Raises `UserError` if this checkpoint, or the one before, cannot be written; complete ones are intact.
         """
         if step in self._orbax.all_steps():
             return
@@ -133,8 +133,9 @@ class Checkpoints:
             return self._orbax.restore(step, args=ocp.args.Composite(**items))
         except (OSError, ValueError, KeyError, RuntimeError) as error:
             raise UserError(
-                f"the checkpoint {self._folder / str(step)} cannot be read ({_first_line(error)}): it is damaged, "
-                "or of another version of the model; delete that folder to go on from the one before it"
+                f"the checkpoint {self._folder / str(step)} cannot be read ({_first_line(error)}): it is "
+                "damaged, or of another version of the model; delete that folder to go on from the one "
+                "before it"
             ) from error
 
     @contextlib.contextmanager
@@ -144,8 +145,8 @@ class Checkpoints:
             yield
         except (OSError, ValueError, RuntimeError) as error:
             raise UserError(
-                f"checkpoints in {self._folder} cannot be {what} ({_first_line(error)}); complete ones are intact: "
-                "free some space, or correct the path, and start the same command again"
+                f"checkpoints in {self._folder} cannot be {what} ({_first_line(error)}); complete ones "
+                "are intact: free some space, or correct the path, and start the same command again"
             ) from error
 
 

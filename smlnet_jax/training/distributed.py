@@ -27,7 +27,8 @@ def initialize(config: TrainConfig) -> None:
     if any(given) and not all(given):
         raise UserError(
             f"train.coordinator={config.coordinator!r}, num_processes={config.num_processes}, "
-            f"process_id={config.process_id}: give all three, or none where the cluster's environment has them"
+            f"process_id={config.process_id}: give all three, or none where the cluster's environment "
+            "has them"
         )
     if jax.distributed.is_initialized():
         return
@@ -38,8 +39,9 @@ def initialize(config: TrainConfig) -> None:
             jax.distributed.initialize()
     except (RuntimeError, ValueError) as error:
         raise UserError(
-            f"the processes did not find each other ({' '.join(str(error).split())}); on a cluster that JAX does "
-            "not know give train.coordinator=HOST:PORT, num_processes and process_id, and start all of them"
+            f"the processes did not find each other ({' '.join(str(error).split())}); on a cluster that "
+            "JAX does not know give train.coordinator=HOST:PORT, num_processes and process_id, and "
+            "start all of them"
         ) from error
 
 

@@ -133,8 +133,8 @@ def _wandb(workdir: Path, config: Config) -> Writer:
         import wandb
     except ImportError as error:
         raise UserError(
-            f"train.wandb={config.train.wandb!r} needs wandb; `pip install 'smlnet-jax[log]'`, or set train.wandb "
-            "to nothing"
+            f"train.wandb={config.train.wandb!r} needs wandb; `pip install 'smlnet-jax[log]'`, or set "
+            "train.wandb to nothing"
         ) from error
 
     class WandB:

@@ -36,5 +36,5 @@ def learning_rate(step: Int[Array, ""], config: OptimConfig, steps: int) -> Floa
 
 
 def ema_decay(step: Int[Array, ""], config: OptimConfig) -> Float[Array, ""]:
-    """Share of the old average kept at update `step`; it ramps up, lest the average be of the initialisation."""
+    """Share of the old average kept at update `step`; it ramps up, lest the initialisation weigh."""
     return jnp.minimum(config.ema, (1 + step) / (10 + step))

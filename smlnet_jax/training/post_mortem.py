@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import jax
-import numpy as np
 
 from smlnet_jax.data.pipeline import Batch
 from smlnet_jax.errors import UserError
@@ -25,15 +24,15 @@ def diverged(
     kept = f"the checkpoint of step {saved} is intact" if saved else "there is no checkpoint yet"
     return UserError(
         f"loss or gradient was not finite in {bad_in_row} updates in a row, the last at step {last.step} on "
-        f"{', '.join(last.batch.names)}; {_culprit(model, to_host(params), last.batch)}; {kept}: look at those "
-        "images, or lower --config.optim.lr in another --workdir"
+        f"{', '.join(last.batch.names)}; {_culprit(model, to_host(params), last.batch)}; {kept}: look at "
+        "those images, or lower --config.optim.lr in another --workdir"
     )
 
 
 def _culprit(model: Model, params: Params, batch: Batch) -> str:
     """Image by image, eagerly: slow, but it names the one."""
     for name, hr, lr in zip(batch.names, batch.hr, batch.lr, strict=True):
-        x = np.asarray(network_input(Images(jax.numpy.asarray(hr[None]), jax.numpy.asarray(lr[None]))))
+        x = network_input(Images(jax.numpy.asarray(hr[None]), jax.numpy.asarray(lr[None])))
         if module := model.first_nonfinite(params, x):
             return f"the first module with such an output was {module}, on {name}"
     return "every module's output is finite, so it is the gradient"

@@ -12,7 +12,7 @@ REDRAW = 0.2  # seconds between two pictures of the line on a terminal
 
 
 class Progress:
-    """Counts images a second, and shows a line: one that overwrites itself on a terminal, plain ones elsewhere.
+    """Counts images a second, and shows a line: one that overwrites itself on a terminal, else plain ones.
 
     Compilation, validation and saving do not count as training time.
     """
