@@ -178,6 +178,8 @@ def _opened(source: str | os.PathLike | bytes, name: str) -> BinaryIO:
         if status.st_size == 0:
             raise PhotoError(name, "is empty (0 bytes)")
         return path.open("rb")
+    except PhotoError:
+        raise
     except FileNotFoundError:
         raise PhotoError(name, "is a link to nothing" if path.is_symlink() else "does not exist") from None
     except (OSError, ValueError) as error:  # ValueError: a zero byte in the name

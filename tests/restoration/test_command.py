@@ -40,6 +40,7 @@ def test_folder_of_good_and_bad_files_is_finished_and_every_file_accounted_for(t
     for name, (_, reason) in bad.items():
         row = rows[os.fsdecode(name)]
         assert row["status"] == "failed" and reason in row["reason"] and row["output"] is None
+        assert os.fsdecode(name) not in row["reason"]  # it is in the row already
     for name in good:
         row = rows[os.fsdecode(name)]
         assert row["status"] in ("restored", "no_face")
