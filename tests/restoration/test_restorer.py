@@ -190,6 +190,17 @@ def test_a_folder_run_compiles_each_batch_size_once(yunet, small, two):
     assert len(model.traced) == len(set(model.traced)) <= 3
 
 
+def test_a_crowd_of_two_hundred_is_restored_in_few_batches(yunet, astronaut):
+    face = Image.fromarray(astronaut).crop((130, 0, 320, 210)).resize((56, 62), Image.Resampling.BICUBIC)
+    model = Brighter()
+    restorer = Restorer(model, {"step": np.float32(STEP)}, detector=yunet)
+    found = restorer(np.tile(np.asarray(face), (10, 20, 1)), identity=False).faces
+    assert len(found) == 200
+    assert len({tuple(face.box.round()) for face in found}) == 200
+    assert all(face.restored for face in found)
+    assert len(model.traced) <= 2  # shapes that were compiled for
+
+
 def test_faces_of_a_batch_equal_those_restored_alone(restorer, small, two):
     together = restorer.batch([small, two, small])
     for picture, found in zip([small, two, small], together, strict=True):
