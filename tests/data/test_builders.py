@@ -257,6 +257,7 @@ class OtherFaces(tfds.core.GeneratorBasedBuilder):
     """A data set of somebody else: its images have no names."""
 
     VERSION = tfds.core.Version("1.0.0")
+    url_infos = None  # as in our builders
 
     def _info(self):
         return tfds.core.DatasetInfo(
