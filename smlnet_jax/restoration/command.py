@@ -94,9 +94,8 @@ def restore_all(restorer: Any, args: argparse.Namespace, folder: OutputFolder) -
         tqdm(total=total, unit="file", disable=None, dynamic_ncols=True) as bar,
         warnings.catch_warnings(),
     ):
-        warnings.filterwarnings(
-            "ignore", module="PIL"
-        )  # a damaged file is one line of ours, not two of Pillow's
+        # A damaged file is one line of ours, not two of Pillow's.
+        warnings.filterwarnings("ignore", module="PIL")
         warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)  # --max-pixels decides
 
         def done(row: Row) -> None:

@@ -16,10 +16,10 @@ from jaxtyping import Float, UInt8
 from smlnet_jax.restoration.bundled import YUNET, onnx_file, opencv, quiet
 from smlnet_jax.restoration.resample import Map, compose, grid_map, invert, shift, transform
 
-SMALL_COPY = (
-    640  # longest side of the copy on which large faces are found; smaller photographs are enlarged to it
-)
-MAX_ENLARGEMENT = 4  # but by no more than this
+# Longest side of the copy on which large faces are found; smaller photographs are enlarged to it, but by no
+# more than MAX_ENLARGEMENT.
+SMALL_COPY = 640
+MAX_ENLARGEMENT = 4
 MIN_SIDE = 8  # pixels; a copy that is narrower holds no face that could be found
 OVERLAP = 0.3  # two boxes with a larger intersection over union are one face
 VIEW_FACES = (64, 96, 128)  # width of the face, in pixels, in the views that refine its landmarks

@@ -1,5 +1,4 @@
-"""Files as a person meets them: names on one line, refusals in one sentence, writes that are whole or
-absent."""
+"""Files as a person meets them: names on one line, refusals in one sentence, writes whole or absent."""
 
 from __future__ import annotations
 
@@ -43,9 +42,7 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
 
     The path's folder is made. Raises PhotoError where it cannot be written.
     """
-    partial = path.with_name(
-        f".{uuid.uuid4().hex}.partial"
-    )  # of fixed length: the target's may be at the limit
+    partial = path.with_name(f".{uuid.uuid4().hex}.partial")  # short: the target's may be at the limit
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         try:

@@ -35,9 +35,8 @@ class SFace:
     ) -> Float[np.ndarray, "features=128"]:
         """A vector of length 1 for the face with these landmarks (pixels); `image` is in [0, 1]."""
         aligned = crop(image, similarity(landmarks, INPUT_LANDMARKS), INPUT_SIZE)
-        blob = np.ascontiguousarray(
-            (aligned * 255).transpose(2, 0, 1)[None]
-        )  # RGB: BGR separates people worse
+        # RGB: BGR separates people worse.
+        blob = np.ascontiguousarray((aligned * 255).transpose(2, 0, 1)[None])
         with self._lock:
             self._network.setInput(blob, "data")  # by name: the file lists its weights as inputs, too
             vector = self._network.forward().reshape(-1).astype(np.float32)

@@ -31,8 +31,7 @@ FOLDERS = (PHOTOS, CROPPED, RESTORED, COMPARED, VIDEOS)
 
 @dataclass(frozen=True)
 class Names:
-    """Where one source's results go. `faces` is the beginning of its faces' names, below their three
-    folders."""
+    """Where one source's results go. `faces` begins its faces' names, below their three folders."""
 
     main: Path
     faces: Path
@@ -108,8 +107,10 @@ class OutputFolder:
         return suffix
 
     def _free(self, folder: Path, stem: str, kind: str, end: str) -> Path:
-        """The first of stem, stem_kind, stem_kind_2, ... that nobody has; case and Unicode form make no
-        difference, as on the file systems of macOS and Windows."""
+        """The first of stem, stem_kind, stem_kind_2, ... that nobody has.
+
+        Case and Unicode form make no difference, as on the file systems of macOS and Windows.
+        """
         attempt = stem
         number = 1
         while (key := unicodedata.normalize("NFC", str(folder / (attempt + end))).casefold()) in self._taken:

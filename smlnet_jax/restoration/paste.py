@@ -52,9 +52,7 @@ def paste(
         return
     rows, columns = part
     reduced = min(size, max(math.ceil(size * scale_of(crop_to_canvas)), 1))
-    change = resize(
-        after - before, reduced, reduced
-    )  # antialiased, where the canvas is the coarser of the two
+    change = resize(after - before, reduced, reduced)  # antialiased, where the canvas is the coarser
     to_canvas = compose(crop_to_canvas, grid_map((reduced, reduced), (size, size)))
     warped = cv2.warpAffine(
         change,

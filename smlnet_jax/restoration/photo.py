@@ -142,9 +142,8 @@ def write_photo(
     if alpha is not None:
         levels = np.dstack([levels, quantize(alpha, depth)])
     icc = like.icc if like is not None else None
-    exif = (
-        like.exif if like is not None and form != "TIFF" else None
-    )  # there it would mix with the file's own tags
+    # In TIFF, EXIF would mix with the file's own tags.
+    exif = like.exif if like is not None and form != "TIFF" else None
     with replacing(path) as file:
         try:
             if depth == 16:
@@ -187,8 +186,7 @@ def _opened(source: str | os.PathLike | bytes, name: str) -> BinaryIO:
 
 
 def _from_pil(image: Image.Image, name: str, file: BinaryIO | None, max_pixels: int) -> Photo:
-    """`file` is where the picture came from: Pillow keeps 8 of 16 bits in colour, so those are read again
-    from it."""
+    """`file` is where the picture came from: of 16 bits in colour Pillow keeps 8, so they are read again."""
     multiple = image.format == "MPO"  # a JPEG from a phone that appends other views to the photograph
     form = "JPEG" if multiple else image.format
     count = 1 if multiple else pixels.count_pictures(image)
@@ -206,9 +204,8 @@ def _from_pil(image: Image.Image, name: str, file: BinaryIO | None, max_pixels: 
         )
     hides_bits = file is not None and image.mode in ("RGB", "RGBA") and pixels.bits(image) == 16
     image.load()
-    exif = (
-        image.getexif()
-    )  # behind load(): in PNG it may follow the pixels, and TIFF is turned upright by load()
+    # Behind load(): in PNG the tags may follow the pixels, and TIFF is turned upright by load().
+    exif = image.getexif()
     orientation = exif.get(ORIENTATION, 1)
     try:
         rgb, alpha, icc = pixels.levels(image)

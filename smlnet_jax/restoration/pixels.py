@@ -1,8 +1,6 @@
-"""What Pillow's modes mean: any opened picture as RGB levels, alpha and an RGB profile, and how it is turned
-upright.
+"""What Pillow's modes mean: any opened picture as RGB levels, alpha and an RGB profile, turned upright.
 
-8 bits stay 8 and 16 stay 16. CMYK, Lab and grey are converted to sRGB, through their own profile where there
-is one.
+8 bits stay 8 and 16 stay 16. CMYK, Lab and grey become sRGB, by their own profile where there is one.
 """
 
 from __future__ import annotations
@@ -27,8 +25,7 @@ def bits(image: Image.Image) -> int:
 
 
 def has_wide_planes(image: Image.Image) -> bool:
-    """TIFF with 16 bits and a plane for each colour, which Pillow and OpenCV both read wrongly without a
-    word."""
+    """TIFF with 16 bits and a plane for each colour: Pillow and OpenCV both misread it without a word."""
     tiff: Any = getattr(image, "tag_v2", {})
     return tiff.get(PLANAR, 1) == 2 and bits(image) == 16 and len(tiff.get(BITS, ())) > 1
 
@@ -101,8 +98,7 @@ def _grey(image: Image.Image) -> UInt16[np.ndarray, "h w 3"]:
 
 
 def _colour_managed(image: Image.Image, icc: bytes | None) -> Image.Image | None:
-    """In sRGB, where the file's profile speaks of the file's own channels; None where there is nothing to go
-    by."""
+    """In sRGB, where the profile speaks of the file's own channels; None where there is nothing to go by."""
     if image.mode not in PROFILE_SPACES:
         return None
     try:

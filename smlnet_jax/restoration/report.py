@@ -18,8 +18,7 @@ from smlnet_jax.restoration.files import replacing, shown
 
 @dataclass(frozen=True)
 class Row:
-    """One file of the report. `status` is restored, no_face (written, but nothing to restore), skipped or
-    failed."""
+    """One file of the report. `status`: restored, no_face (written as it was), skipped or failed."""
 
     input: str
     status: str

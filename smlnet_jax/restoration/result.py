@@ -18,9 +18,7 @@ class RestoredFace:
     landmarks: Float[np.ndarray, "5 2"] | None  # eyes, nose, mouth corners; None if a crop shows none
     score: float | None  # the detector's, in [0, 1]; None if it saw no face in a crop
     before: Float[np.ndarray, "n n 3"]  # the crop that was restored, in [0, 1]
-    after: Float[
-        np.ndarray, "size size 3"
-    ]  # the restored crop; equal to `before` where the face was left alone
+    after: Float[np.ndarray, "size size 3"]  # restored; equal to `before` where the face was left alone
     to_crop: Map  # from the input into `after`
     resolution: int  # pixels across that the input really shows of this crop
     restored: bool  # False: it was sharp enough already
@@ -35,7 +33,6 @@ class Restoration:
 
     image: Float[np.ndarray, "h w 3"]  # float32 in [0, 1]
     faces: tuple[RestoredFace, ...]
-    seconds: dict[str, float] = field(
-        default_factory=dict
-    )  # by step: read, detect, align, network, compare, paste
+    # By step: read, detect, align, network, compare, paste.
+    seconds: dict[str, float] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()

@@ -1,7 +1,6 @@
-"""Videos, a frame at a time: decoded, restored in batches of faces, encoded again; the sound is copied as it
-is.
+"""Videos, a frame at a time: decoded, restored in batches of faces, encoded again; sound is copied.
 
-Nothing is kept but the frames that the restorer holds back to fill a batch, so an hour takes the memory of a
+Nothing is kept but the frames that the restorer holds back to fill a batch: an hour takes the memory of a
 second.
 """
 
@@ -28,9 +27,8 @@ from smlnet_jax.restoration.outputs import OutputFolder
 from smlnet_jax.restoration.photo import quantize
 from smlnet_jax.restoration.report import Row
 
-MP4_SOUND = frozenset(
-    ("aac", "mp3", "ac3", "eac3", "opus", "flac", "alac")
-)  # others are copied into Matroska
+# What MP4 holds as it is; other sound is copied into Matroska.
+MP4_SOUND = frozenset(("aac", "mp3", "ac3", "eac3", "opus", "flac", "alac"))
 CONTAINERS = {".mp4": "mp4", ".mkv": "matroska"}
 HDR_CURVES = (16, 18)  # PQ and HLG (ITU-T H.273, transfer characteristics): no network of ours has seen them
 BT709 = 1  # the same table's number of HD's primaries, curve and matrix
@@ -124,8 +122,7 @@ def restore_video(
 
 
 class _Encoder:
-    """The output's video stream, opened with the first frame, when its size is known; sound waits until
-    then."""
+    """The output's video stream, opened with the first frame, which tells the size; sound waits for it."""
 
     def __init__(self, writer: Any, video: Any, rate: Fraction, sounds: Iterable[Any]) -> None:
         self._writer = writer
@@ -170,9 +167,8 @@ def _frames(
     reader: Any, video: Any, rate: Fraction, encoder: _Encoder, name: str, options: Options
 ) -> Iterator[tuple[int, UInt8[np.ndarray, "h w 3"]]]:
     """(time stamp in units of the stream, upright RGB) of every frame; sound goes past to the encoder."""
-    timed = "avi" not in reader.format.name.split(
-        ","
-    )  # AVI has a rate and no times; FFmpeg's guesses go backwards
+    # AVI has a rate and no times; FFmpeg's guesses go backwards.
+    timed = "avi" not in reader.format.name.split(",")
     count, last = 0, None
     for packet in reader.demux([video, *reader.streams.audio]):
         if packet.stream is not video:
