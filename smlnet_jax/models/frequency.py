@@ -8,7 +8,8 @@ from flax import nnx
 from jaxtyping import Array, Float
 
 from smlnet_jax.models.config import ModelConfig
-from smlnet_jax.models.layers import Conv, zeros_init
+from smlnet_jax.models.init import zeros_init
+from smlnet_jax.models.layers import Conv
 from smlnet_jax.ops import spectrum
 from smlnet_jax.ops.spectrum import Spectrum
 

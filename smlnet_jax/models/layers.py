@@ -9,11 +9,8 @@ import jax.numpy as jnp
 from flax import nnx
 from jaxtyping import Array, Float
 
+from smlnet_jax.models.init import kernel_init
 from smlnet_jax.ops.depthwise import depthwise_conv
-
-# With lecun_normal the stacks of residual blocks start at a loss near 50; with this, at exactly bicubic's L1.
-kernel_init = jax.nn.initializers.variance_scaling(1 / 3, "fan_in", "uniform")
-zeros_init = jax.nn.initializers.zeros
 
 
 class Conv(nnx.Module):

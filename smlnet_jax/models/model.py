@@ -15,6 +15,7 @@ from jaxtyping import Array, Float, PRNGKeyArray
 
 from smlnet_jax.errors import UserError
 from smlnet_jax.models.config import ModelConfig
+from smlnet_jax.models.init import Draws
 from smlnet_jax.models.smlnet import Output
 
 Params = dict[str, Any]  # nested, string keys, float32 arrays
@@ -61,7 +62,7 @@ class Model:
 
     def param_count(self) -> int:
         """Number of parameters."""
-        return sum(leaf.size for leaf in jax.tree.leaves(jax.eval_shape(self.init, jax.random.key(0))))
+        return sum(leaf.size for leaf in jax.tree.leaves(_graph(self)[1]))
 
     def macs(self, height: int = 128, width: int = 128) -> int:
         """Multiply-accumulates of convolutions and attention for one image (FFT, under 1 %, left out)."""
@@ -77,24 +78,17 @@ class Model:
         return sum(counts)
 
     def _build(self, key: PRNGKeyArray) -> nnx.Module:
-        return self.network(self.config, rngs=_KeyStream(key))
-
-
-class _KeyStream:
-    """What modules use of `nnx.Rngs`, without its counters: traced, each costs 20 ms, and a network 8 s."""
-
-    def __init__(self, key: PRNGKeyArray):
-        self._key, self._count = key, 0
-
-    def params(self) -> PRNGKeyArray:
-        self._count += 1
-        return jax.random.fold_in(self._key, self._count)
+        return self.network(self.config, rngs=Draws(key, self.param_count()))
 
 
 @functools.lru_cache(maxsize=32)
 def _graph(model: Model) -> tuple[nnx.GraphDef, nnx.State]:
     """Static structure and abstract parameters, made once a model: merging is then all that a call costs."""
-    return nnx.split(nnx.eval_shape(lambda: model._build(jax.random.key(0))))
+
+    def build() -> nnx.Module:
+        return model.network(model.config, rngs=Draws(jax.random.key(0), 2**31 - 1))  # abstract: never drawn
+
+    return nnx.split(nnx.eval_shape(build))
 
 
 @contextlib.contextmanager

@@ -20,7 +20,8 @@ from jaxtyping import Array, Float
 
 from smlnet_jax.models.config import LEVELS, ModelConfig
 from smlnet_jax.models.frequency import FRB
-from smlnet_jax.models.layers import Conv, Down, Up, pixel_shuffle, pixel_unshuffle, zeros_init
+from smlnet_jax.models.init import zeros_init
+from smlnet_jax.models.layers import Conv, Down, Up, pixel_shuffle, pixel_unshuffle
 from smlnet_jax.models.msim import MSIM, SeparateMFEB
 from smlnet_jax.models.spatial import SPB
 
