@@ -15,7 +15,7 @@ zeros_init = jax.nn.initializers.zeros
 
 
 def kernel_init(source: PRNGKeyArray | Draws, shape: tuple[int, ...], dtype: Any) -> Array:
-    """Uniform in +-1 / sqrt(fan_in), variance scaling with scale 1/3; the last axis of `shape` is the output."""
+    """Uniform in +-1 / sqrt(fan_in): variance scaling with scale 1/3. The last axis is the output's."""
     draw = source.draw(shape) if isinstance(source, Draws) else _uniform(source, shape)
     return (draw * math.prod(shape[:-1]) ** -0.5).astype(dtype)
 
@@ -34,12 +34,12 @@ class Draws:
         """What an initialiser takes as its key."""
         return self
 
-    def draw(self, shape: tuple[int, ...]) -> Float[Array, "..."]:
+    def draw(self, shape: tuple[int, ...]) -> Float[Array, "*shape"]:
         """The next numbers, uniform in [-1, 1)."""
         start, size = self._used, math.prod(shape)
         self._used += size
         return jax.lax.dynamic_slice(self._pool, (start,), (size,)).reshape(shape)
 
 
-def _uniform(key: PRNGKeyArray, shape: tuple[int, ...]) -> Float[Array, "..."]:
+def _uniform(key: PRNGKeyArray, shape: tuple[int, ...]) -> Float[Array, "*shape"]:
     return jax.random.uniform(key, shape, minval=-1.0, maxval=1.0)
