@@ -99,6 +99,7 @@ class TrainConfig:
     batch_size: int = 32  # global, over all devices and processes
     accumulate: int = 1  # micro-batches of one update
     seed: int = 0
+    init: str = ""  # weights a new run starts from: a workdir, a pretrained name or folder; empty = at random
     log_every: int = 100
     val_every: int = 2000
     val_images: int = 0  # first N of data.val; 0 = all
@@ -113,6 +114,8 @@ class TrainConfig:
     process_id: int = -1
 
     def __post_init__(self) -> None:
+        if self.init == "bicubic":
+            raise UserError("train.init='bicubic' has no weights; name a workdir, or pretrained weights")
         _positive(
             "train", self, "steps", "batch_size", "accumulate", "log_every", "val_every", "save_every",
             "keep", "max_bad_steps",
@@ -186,6 +189,17 @@ def from_config_dict(config: Mapping[str, Any]) -> Config:
             model_config(values) if section == "model" else _build(sections[section], section, values)
         )
     return Config(**sections)
+
+
+def check_key(path: str) -> None:
+    """Raises `UserError` unless `path`, such as `train.steps`, names a value, or a section, of a `Config`."""
+    sections = get_type_hints(Config)
+    section, _, key = path.partition(".")
+    if section not in sections:
+        raise UserError(f"config.{section} is unknown; {_suggest(section, sections)}")
+    known = get_type_hints(sections[section])
+    if key not in ("", *known):
+        raise UserError(f"config.{path} is unknown; {_suggest(key, known)}")
 
 
 def to_dict(config) -> dict[str, Any]:

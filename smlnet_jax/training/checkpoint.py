@@ -8,6 +8,7 @@ Orbax's CheckpointManager stays behind this file.
 from __future__ import annotations
 
 import contextlib
+import math
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
@@ -90,7 +91,8 @@ class Checkpoints:
             data=ocp.args.JsonSave(data),
             config=ocp.args.JsonSave(to_dict(config)),
         )
-        metrics = {} if val_psnr is None else {_SCORE: val_psnr}
+        scored = val_psnr is not None and math.isfinite(val_psnr)
+        metrics = {_SCORE: val_psnr} if scored else {}
         with self._told(f"written at step {step}"):
             self._orbax.save(step, args=items, metrics=metrics, force=True)
 

@@ -22,9 +22,10 @@ from smlnet_jax.training.report import Report
 from smlnet_jax.training.resume import check_same_run, write_config
 from smlnet_jax.training.sharding import check_batch, data_mesh, place_batch
 from smlnet_jax.training.signals import StopSignals
-from smlnet_jax.training.state import abstract_state, born_sharded
+from smlnet_jax.training.state import abstract_state, born_sharded, started_from
 from smlnet_jax.training.step import Images, jit_step
 from smlnet_jax.training.validation import BEST, scores_in_words, validate
+from smlnet_jax.training.warm_start import pretrained_params
 
 
 def train(config: Config, workdir: Path, devices: Sequence[jax.Device] | None = None) -> int:
@@ -48,7 +49,7 @@ def train(config: Config, workdir: Path, devices: Sequence[jax.Device] | None = 
         stack.enter_context(jax.set_mesh(mesh))
         checkpoints = stack.enter_context(Checkpoints(workdir, settings.keep))
 
-        # State: restored onto this run's devices, or born on them.
+        # State: restored onto this run's devices, placed on them, or born there.
         model, tx = create(config.model), transformation(config.optim)
         abstract = abstract_state(model, tx, mesh, fsdp=settings.fsdp)
         start = checkpoints.latest_step() or 0
@@ -56,6 +57,9 @@ def train(config: Config, workdir: Path, devices: Sequence[jax.Device] | None = 
             check_same_run(checkpoints.config(start), config, workdir)
             state = checkpoints.restore(start, abstract)
             say(f"going on from step {start:,} in {workdir}")
+        elif settings.init:
+            state = started_from(pretrained_params(settings.init, model), tx, abstract)
+            say(f"starting from the weights of {settings.init}")
         else:
             state = born_sharded(settings.seed, model, tx, abstract)
         if start >= settings.steps:

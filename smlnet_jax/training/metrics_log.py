@@ -66,7 +66,7 @@ def open_log(workdir: Path, config: Config, restored_step: int, *, is_first: boo
 def cut_after(path: Path, step: int) -> float:
     """Keeps the rows up to `step`, so that none will be there twice, and returns their `seconds`.
 
-    A line that a crash has left unfinished goes, too.
+    A line that a crash has left unfinished, or that is no row of ours, goes, too.
     """
     kept, seconds = [], 0.0
     for line in path.read_text(encoding="utf-8").splitlines() if path.is_file() else ():
@@ -74,7 +74,7 @@ def cut_after(path: Path, step: int) -> float:
             row = json.loads(line)
         except json.JSONDecodeError:
             continue
-        if row["step"] <= step:
+        if isinstance(row, dict) and row.get("step", math.inf) <= step:
             kept.append(line + "\n")
             seconds = max(seconds, row.get("seconds", 0.0))
     part = path.with_suffix(".jsonl.part")

@@ -6,9 +6,10 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 from jax.sharding import Mesh
-from jaxtyping import Array, Int, PRNGKeyArray
+from jaxtyping import Array, Int
 
 from smlnet_jax.models import Model, Params
 from smlnet_jax.training.sharding import state_shardings
@@ -25,9 +26,8 @@ class TrainState(NamedTuple):
     bad_total: Int[Array, ""]
 
 
-def initial_state(key: PRNGKeyArray, model: Model, tx: optax.GradientTransformation) -> TrainState:
+def initial_state(params: Params, tx: optax.GradientTransformation) -> TrainState:
     """The state before the first update. The average starts at the parameters."""
-    params = model.init(key)
     zero = jnp.zeros((), jnp.int32)
     ema = jax.tree.map(jnp.copy, params)  # donated with the parameters, so it may not be the same buffer
     return TrainState(zero, params, tx.init(params), ema, zero, jnp.copy(zero))
@@ -37,7 +37,7 @@ def abstract_state(model: Model, tx: optax.GradientTransformation, mesh: Mesh, *
     """The shapes of a state, each with its sharding: what a state is born into, and a checkpoint restored
     onto.
     """
-    shapes = jax.eval_shape(lambda: initial_state(jax.random.key(0), model, tx))
+    shapes = jax.eval_shape(lambda: initial_state(model.init(jax.random.key(0)), tx))
     shardings = state_shardings(shapes, mesh, fsdp=fsdp)
     return jax.tree.map(lambda x, s: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=s), shapes, shardings)
 
@@ -46,6 +46,20 @@ def born_sharded(
     seed: int, model: Model, tx: optax.GradientTransformation, abstract: TrainState
 ) -> TrainState:
     """A fresh state, every array made where it will live: no device ever holds what it does not keep."""
-    shardings = jax.tree.map(lambda x: x.sharding, abstract)
-    init = jax.jit(lambda key: initial_state(key, model, tx), out_shardings=shardings)
+    init = jax.jit(lambda key: initial_state(model.init(key), tx), out_shardings=_shardings(abstract))
     return init(jax.random.key(seed))
+
+
+def started_from(params: Params, tx: optax.GradientTransformation, abstract: TrainState) -> TrainState:
+    """A fresh state around parameters that every process holds whole."""
+
+    def place(array: Array, like: jax.ShapeDtypeStruct) -> Array:
+        whole = np.asarray(array)
+        return jax.make_array_from_callback(whole.shape, like.sharding, lambda index: whole[index])
+
+    init = jax.jit(lambda params: initial_state(params, tx), out_shardings=_shardings(abstract))
+    return init(jax.tree.map(place, params, abstract.params))
+
+
+def _shardings(abstract: TrainState) -> TrainState:
+    return jax.tree.map(lambda x: x.sharding, abstract)
