@@ -17,7 +17,6 @@ from smlnet_jax.evaluation.tables import score_table
 from smlnet_jax.export.pretrained import load_pretrained
 from smlnet_jax.restoration.align import canonical_landmarks, crop, photo_to_crop
 from smlnet_jax.restoration.identity import SAME_PERSON, SFace
-from smlnet_jax.restoration.superresolve import keep_compilations
 
 # Eyes, nose and corners of the mouth in scikit-image's portrait of Eileen Collins (NASA, public domain).
 LANDMARKS = np.array([[200.1, 101.8], [247.2, 102.6], [220.3, 124.7], [198.9, 143.2], [239.8, 143.9]])

@@ -13,6 +13,7 @@ import numpy as np
 from jaxtyping import Float, UInt8
 from PIL import Image
 
+from smlnet_jax.compilation import keep_compilations
 from smlnet_jax.errors import UserError
 from smlnet_jax.models import Model
 from smlnet_jax.models.model import Params
@@ -25,7 +26,7 @@ from smlnet_jax.restoration.paste import enlarge, paste
 from smlnet_jax.restoration.photo import MAX_PIXELS, Photo, as_photo
 from smlnet_jax.restoration.resample import Map, compose, grid_map, invert, resize, scale_of, transform
 from smlnet_jax.restoration.result import Restoration, RestoredFace
-from smlnet_jax.restoration.superresolve import BUCKETS, SuperResolver, keep_compilations
+from smlnet_jax.restoration.superresolve import BUCKETS, SuperResolver
 
 Picture = Photo | Image.Image | np.ndarray | str | os.PathLike | bytes
 Key = TypeVar("Key")

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
-from pathlib import Path
 
 import jax
 import jax.numpy as jnp
@@ -57,11 +55,3 @@ def bucket_for(count: int) -> int:
     filled = max(bucket for bucket in BUCKETS if bucket <= count)
     following = next((bucket for bucket in BUCKETS if bucket > filled), filled)
     return following if 2 * count > following else filled
-
-
-def keep_compilations() -> None:
-    """Lets compiled networks outlive the program, under XDG_CACHE_HOME, unless JAX was told a place."""
-    if jax.config.jax_compilation_cache_dir:  # type: ignore[attr-defined]
-        return
-    root = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    jax.config.update("jax_compilation_cache_dir", str(root / "smlnet_jax" / "xla"))

@@ -6,9 +6,10 @@ import pytest
 from PIL import Image
 from stand_ins import Brighter
 
+from smlnet_jax.compilation import keep_compilations
 from smlnet_jax.errors import UserError
 from smlnet_jax.restoration import superresolve
-from smlnet_jax.restoration.superresolve import BUCKETS, SuperResolver, bucket_for, keep_compilations
+from smlnet_jax.restoration.superresolve import BUCKETS, SuperResolver, bucket_for
 
 
 def faces(count, side=16):

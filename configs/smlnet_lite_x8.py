@@ -1,0 +1,21 @@
+"""SMLNet for CPUs and phones: the whole network at a quarter of the resolution and below. x8, 16 -> 128.
+
+Cost:    3.9 M parameters, 0.62 GMACs an image.
+Command: python train.py --config=configs/smlnet_lite_x8.py --workdir=runs/lite_x8
+             --config.data.train=FOLDER --config.data.val=FOLDER
+"""
+
+from configs import base
+
+
+def get_config():
+    config = base.get_config()
+    config.model.name = "smlnet_lite"
+    config.loss.spectral_on = "spa"
+    config.loss.fre_weight = 0.2
+    config.loss.fre_weight_final = 0.02
+    config.optim.lr = 1e-3
+    config.optim.warmup_steps = 100
+    config.train.steps = 2_600
+    config.train.batch_size = 16
+    return config
