@@ -76,7 +76,13 @@ def test_variant_has_the_published_size(name):
     assert model.macs() / 1e9 == pytest.approx(gmacs, rel=0.02)
 
 
-@pytest.mark.parametrize("name", VARIANTS)
+# A network compiles for half a minute to a minute: the small ones are tested every time, the others as `slow`.
+EVERY_TIME = ("smlnet_test", "smlnet_lite")
+
+
+@pytest.mark.parametrize(
+    "name", [name if name in EVERY_TIME else pytest.param(name, marks=pytest.mark.slow) for name in VARIANTS]
+)
 def test_variant_trains_every_parameter_and_agrees_in_bfloat16(name):
     model, half = create(name), create(dataclasses.replace(VARIANTS[name], dtype="bfloat16"))
     x, params = inputs(model.config), woken(jax.jit(model.init)(jax.random.key(0)))
