@@ -1,7 +1,7 @@
 """`smlnet quickstart`: the whole main job in minutes, on a photograph that is in the public domain.
 
-It trains a small network, stops, goes on from the checkpoint, scores the best weights beside bicubic and writes
-the pictures: the same functions that train.py and eval.py call, on data that is always at hand.
+It trains a small network, stops, goes on from the checkpoint, scores the best weights beside bicubic and
+writes the pictures: the same functions that train.py and eval.py call, on data that is always at hand.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ STEPS = 200
 def configure(parser: argparse.ArgumentParser) -> None:
     """Adds the flags of `smlnet quickstart`."""
     parser.description = (
-        "Trains a small network on crops of one public-domain photograph, resumes it, scores it beside bicubic "
-        "and writes the pictures. It shows that everything works; one photograph does not teach what faces are."
+        "Trains a small network on crops of one public-domain photograph, resumes it, scores it beside "
+        "bicubic and writes the pictures. It shows that everything works; one photograph teaches no faces."
     )
     add = parser.add_argument
     add(
@@ -57,9 +57,8 @@ def run(args: argparse.Namespace) -> int:
             return 0  # by a signal; the line that says how to go on is printed
     print("\n== scores ==", flush=True)
     score(config, args.workdir)
-    print(
-        f"\nlook at {args.workdir / 'eval' / 'val.png'}: LR, bicubic, I_fre, I_spa (the output), HR, side by side"
-    )
+    picture = args.workdir / "eval" / "val.png"
+    print(f"\nlook at {picture}: LR, bicubic, I_fre, I_spa (the output) and HR, side by side")
     return 0
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import UInt8
 
+from smlnet_jax.compilation import keep_compilations
 from smlnet_jax.data.sources import Face
 from smlnet_jax.errors import UserError
 from smlnet_jax.evaluation.evaluate import SetResult, evaluate

@@ -6,9 +6,7 @@ import pytest
 from PIL import Image
 from stand_ins import Brighter
 
-from smlnet_jax.compilation import keep_compilations
 from smlnet_jax.errors import UserError
-from smlnet_jax.restoration import superresolve
 from smlnet_jax.restoration.superresolve import BUCKETS, SuperResolver, bucket_for
 
 
@@ -74,22 +72,3 @@ def test_weights_that_give_nan_are_named_as_the_cause():
 def test_impossible_sizes_are_refused(size, scale):
     with pytest.raises(UserError, match="cannot restore"):
         network(size=size, scale=scale)
-
-
-def test_compilations_are_kept_where_xdg_says_unless_jax_was_told(monkeypatch, tmp_path):
-    told = {}
-
-    class Config:
-        jax_compilation_cache_dir = None
-
-        def update(self, key, value):
-            told[key] = value
-
-    monkeypatch.setattr(superresolve.jax, "config", Config())
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    keep_compilations()
-    assert told == {"jax_compilation_cache_dir": str(tmp_path / "smlnet_jax" / "xla")}
-    told.clear()
-    monkeypatch.setattr(Config, "jax_compilation_cache_dir", "elsewhere")
-    keep_compilations()
-    assert told == {}
