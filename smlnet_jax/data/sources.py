@@ -142,6 +142,10 @@ def _open(text: str) -> ImageSource:
         if path.suffix.lower() in SUFFIXES and not path.name.startswith(".") and path.is_file()
     )
     if not names:
+        if packed := sorted(path.name for path in root.iterdir() if path.is_dir() and is_packed(path)):
+            raise UserError(
+                f"{text} holds the packed splits {', '.join(packed)}; give one, as {root / packed[0]}"
+            )
         raise UserError(
             f"{text} holds no JPEG, PNG or WebP image; give the folder that does, subfolders count"
         )

@@ -104,3 +104,11 @@ def test_astronaut_gives_crops_of_128(part):
 def test_unknown_part_of_the_astronaut_is_refused():
     with pytest.raises(UserError, match="astronaut:train and astronaut:val are there"):
         open_source("astronaut:test")
+
+
+def test_a_pack_of_several_splits_says_which_to_give(tmp_path):
+    for split in ("train", "val"):
+        (tmp_path / split).mkdir()
+        (tmp_path / split / "faces-00000.array_record").touch()
+    with pytest.raises(UserError, match="holds the packed splits train, val; give one, as .*train"):
+        open_source(str(tmp_path))
