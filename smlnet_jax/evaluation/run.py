@@ -70,7 +70,8 @@ def notes(config: Config, model: Any, trained_in: Path) -> Iterator[str]:
     """Where the weights' own model and data differ from the config: one line each."""
     own = getattr(model, "config", None)
     if own is not None and own != config.model:
-        yield f"the weights are of {own.name} and scored as such, though the config says {config.model.name}"
+        says = config.model.name if config.model.name != own.name else "otherwise in some switch"
+        yield f"the weights are of {own.name} and scored as such, though the config says {says}"
     recorded = trained_in / "config.json"
     if not weights.is_workdir(trained_in) or not recorded.is_file():
         return

@@ -18,9 +18,8 @@ def score_table(results: Results, name: str, label: str) -> str:
         rows[1].append("{:7.3f} {:7.4f}".format(*bicubic))
         rows[2].append("{:7.3f} {:7.4f}".format(*model))
         rows[3].append("{:+z7.3f} {:+z7.4f}".format(*gain))
-    title = (
-        f"{name}: {len(found.names)} images, x{results.scale}, LR by {results.lr_kernel}; PSNR dB and SSIM"
-    )
+    count = f"{len(found.names)} image{'s' * (len(found.names) != 1)}"
+    title = f"{name}: {count}, x{results.scale}, LR by {results.lr_kernel}; PSNR dB and SSIM"
     return f"{title}\n{_align(rows)}"
 
 

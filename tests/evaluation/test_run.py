@@ -96,6 +96,10 @@ def test_weights_trained_otherwise_are_scored_by_the_config_with_a_note(tmp_path
         "the weights were trained with data.scale=8, and are scored with 4",
         "the weights were trained with data.lr_kernel=area, and are scored with pil_bicubic",
     ]
+    Trained.config = dataclasses.replace(model_config("smlnet_test"), two_way=False)
+    assert next(door.notes(configured("x"), Trained(), tmp_path)).endswith(
+        "of smlnet_test and scored as such, though the config says otherwise in some switch"
+    )
     assert list(door.notes(configured("x"), None, tmp_path / "elsewhere")) == []
 
 
