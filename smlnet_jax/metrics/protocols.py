@@ -66,11 +66,13 @@ PROTOCOLS: dict[str, Protocol] = {
 }
 
 
-def get(name: str) -> Protocol:
-    """The protocol of that name; raises `UserError` for another."""
-    if name not in PROTOCOLS:
-        raise UserError(f"protocol {name!r} is unknown; choose of {', '.join(PROTOCOLS)}")
-    return PROTOCOLS[name]
+def get(protocol: str | Protocol) -> Protocol:
+    """The protocol of that name, or the protocol itself; raises `UserError` for an unknown name."""
+    if isinstance(protocol, Protocol):
+        return protocol
+    if protocol not in PROTOCOLS:
+        raise UserError(f"protocol {protocol!r} is unknown; choose of {', '.join(PROTOCOLS)}")
+    return PROTOCOLS[protocol]
 
 
 def nan_where_broken(values: Float[Array, " b"], image: Float[Array, "b h w 3"]) -> Float[Array, " b"]:

@@ -6,10 +6,11 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from smlnet_jax.metrics import protocols
+from smlnet_jax.metrics.protocols import Protocol
 
 
 def psnr(
-    sr: Float[Array, "b h w 3"], hr: Float[Array, "b h w 3"], protocol: str = "sfmnet"
+    sr: Float[Array, "b h w 3"], hr: Float[Array, "b h w 3"], protocol: str | Protocol = "sfmnet"
 ) -> Float[Array, " b"]:
     """PSNR in dB of each image (RGB in [0, 1]) under a protocol.
 
