@@ -30,6 +30,10 @@ COMMANDS = {
         "smlnet_jax.restoration.command", "restore the faces in photographs and videos", "restore"
     ),
     "demo": Command("smlnet_jax.restoration.demo", "restore one face and say how close it came", "demo"),
+    "score": Command("smlnet_jax.evaluation.score", "score a folder of results against the originals"),
+    "compare": Command(
+        "smlnet_jax.evaluation.compare", "say which of two scored methods is better, and how surely"
+    ),
     "models": Command("smlnet_jax.export.listing", "networks and weights, what they cost, on which terms"),
     "quickstart": Command("smlnet_jax.quickstart", "train and score a small network in minutes", "train"),
     "data prepare": Command("smlnet_jax.data.prepare", "bring face images into training's form", "train"),

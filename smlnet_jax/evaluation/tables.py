@@ -20,7 +20,7 @@ def score_table(results: Results, name: str, label: str) -> str:
         rows[3].append("{:+z7.3f} {:+z7.4f}".format(*gain))
     count = f"{len(found.names)} image{'s' * (len(found.names) != 1)}"
     title = f"{name}: {count}, x{results.scale}, LR by {results.lr_kernel}; PSNR dB and SSIM"
-    return f"{title}\n{_align(rows)}"
+    return f"{title}\n{align(rows)}"
 
 
 def write_csv(found: SetResult, path: Path) -> None:
@@ -37,7 +37,8 @@ def write_csv(found: SetResult, path: Path) -> None:
         writer.writerows(zip(*columns, strict=True))
 
 
-def _align(rows: list[list[str]]) -> str:
+def align(rows: list[list[str]]) -> str:
+    """Rows of as many cells each, as columns."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows)
     return "\n".join("  " + line.rstrip() for line in lines)

@@ -10,7 +10,7 @@ from smlnet_jax.errors import UserError
 from smlnet_jax.metrics import vif
 from smlnet_jax.metrics.vif import SMALLEST
 
-# What sewar 0.4.10, code that is not ours, finds for the pairs of conftest.py: vifp(Y of original, of restored).
+# What sewar 0.4.10, code that is not ours, finds for the Y of the pairs in conftest.py.
 SEWAR = (0.592479, 0.532775, 0.450442, 0.388416, 0.308994, 0.153286)
 
 
