@@ -101,9 +101,29 @@ def batch_local(function: Callable[..., Any]) -> Callable[..., Any]:
 
 def _choose(impl: str, fft: Callable, dft: Callable, norm: str, **kwargs) -> Callable:
     fft, dft = (batch_local(functools.partial(f, norm=norm, **kwargs)) for f in (fft, dft))
-    if impl == "auto":
-        return lambda *arrays: jax.lax.platform_dependent(*arrays, tpu=dft, default=fft)
-    return {"fft": fft, "dft": dft}[impl]
+    return {"fft": fft, "dft": dft, "auto": functools.partial(_by_platform, fft, dft)}[impl]
+
+
+def _by_platform(fft: Callable, dft: Callable, *arrays):
+    """`dft` on TPU, `fft` elsewhere, and in the gradient the transpose of that one alone.
+
+    JAX would differentiate both, and the branch that is never taken would stay in the program, complex
+    numbers and all.
+    """
+    shapes = [jax.ShapeDtypeStruct(array.shape, array.dtype) for array in arrays]
+
+    def transposed(transform: Callable) -> Callable:
+        return lambda cotangent: jax.linear_transpose(transform, *shapes)(cotangent)
+
+    @jax.custom_vjp
+    def transform(*arrays):
+        return jax.lax.platform_dependent(*arrays, tpu=dft, default=fft)
+
+    def backward(_, cotangent):
+        return jax.lax.platform_dependent(cotangent, tpu=transposed(dft), default=transposed(fft))
+
+    transform.defvjp(lambda *arrays: (transform(*arrays), None), backward)
+    return transform(*arrays)
 
 
 def _rfft2_fft(x, *, norm: str) -> Spectrum:
