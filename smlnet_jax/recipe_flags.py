@@ -1,0 +1,49 @@
+"""What train.py and eval.py share: a recipe, overrides, a workdir, and mistakes told in one sentence."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import NoReturn
+
+from absl import app, flags, logging
+from ml_collections import config_flags
+
+from smlnet_jax.config import Config, check_key, from_config_dict
+from smlnet_jax.errors import UserError, one_line_errors
+
+OVERRIDE = "--config."
+
+
+def run(job: Callable[[Config, Path], int], workdir_help: str) -> NoReturn:
+    """Calls `job(config, workdir)` with what the command line says, and exits with the code it returns."""
+    config = config_flags.DEFINE_config_file("config", None, "Recipe, such as configs/smlnet_test.py.")
+    workdir = flags.DEFINE_string("workdir", None, workdir_help)
+    flags.mark_flags_as_required(["config", "workdir"])
+
+    def main(_: Sequence[str]) -> int:
+        return job(from_config_dict(config.value), Path(workdir.value or ""))
+
+    sys.exit(one_line_errors(app.run)(one_line_errors(main), flags_parser=parse))
+
+
+def parse(argv: Sequence[str]) -> list[str]:
+    """Reads the flags and returns what they left; `UserError` for one that is unknown or cannot be read."""
+    for argument in argv[1:]:
+        if argument.startswith(OVERRIDE):  # config_flags would answer a wrong key with a traceback
+            check_key(argument.removeprefix(OVERRIDE).partition("=")[0])
+    quiet = f"--verbosity={logging.WARNING}"  # the libraries' notes would cut through the progress line
+    try:
+        rest = flags.FLAGS([argv[0], quiet, *argv[1:]])
+        _ = flags.FLAGS.config.is_locked  # a recipe that was not found says so when it is first touched
+    except flags.Error as error:
+        raise UserError(f"{' '.join(str(error).split()).rstrip('.')}; --help lists the flags") from error
+    except OSError as error:
+        named = [argument for argument in argv if argument.startswith("--config=")] or ["--config"]
+        raise UserError(f"{named[-1]} is not there; give a recipe, as configs/smlnet_test.py") from error
+    if rest[1:]:
+        raise UserError(
+            f"{rest[1]!r} is not a flag; write --config.SECTION.KEY=VALUE, quoted if it has spaces"
+        )
+    return rest
