@@ -49,7 +49,7 @@ def train_step(
         return loss, {"loss": loss, **terms, "psnr": rgb_psnr(out.sr, hr)}
 
     gradients, metrics = accumulated_gradient(loss_of, state.params, images, config.train.accumulate)
-    grad_norm = optax.global_norm(gradients)
+    grad_norm = optax.tree.norm(gradients)
     lr = learning_rate(state.step, config.optim, config.train.steps)
 
     direction, opt_state = tx.update(gradients, state.opt_state, state.params)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 
 from smlnet_jax.errors import UserError
-from smlnet_jax.evaluation import weights
+from smlnet_jax.export.pretrained import load_pretrained
 from smlnet_jax.models import Model, Params
+from smlnet_jax.training.checkpoint import FOLDER, load_weights
 
 _FREE = frozenset({"fft_impl", "dtype", "remat"})  # how a network computes, not which one it is
 
@@ -16,8 +18,12 @@ def pretrained_params(what: str, model: Model) -> Params:
 
     Raises `UserError` where there are none, or where they are of another network.
     """
-    found = weights.load(what, what)
-    theirs, ours = found.model.config, model.config
+    if (Path(what) / FOLDER).is_dir():
+        theirs, params, _ = load_weights(what)
+    else:
+        pretrained = load_pretrained(what)
+        theirs, params = pretrained.model.config, pretrained.params
+    ours = model.config
     for field in dataclasses.fields(ours):
         old, new = getattr(theirs, field.name), getattr(ours, field.name)
         if old != new and field.name not in _FREE:
@@ -25,4 +31,4 @@ def pretrained_params(what: str, model: Model) -> Params:
                 f"train.init={what} holds weights of {theirs.name}, with model.{field.name}={old!r}, and "
                 f"this run trains {ours.name}, with {new!r}; set the model as theirs is, or name others"
             )
-    return found.params
+    return params
