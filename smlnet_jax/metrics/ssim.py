@@ -8,8 +8,8 @@ from smlnet_jax.metrics import protocols
 from smlnet_jax.metrics.correlation import correlate
 from smlnet_jax.metrics.protocols import Protocol
 
-_C1 = (0.01 * 255) ** 2
-_C2 = (0.03 * 255) ** 2
+C1 = (0.01 * 255) ** 2
+C2 = (0.03 * 255) ** 2
 
 
 def ssim(
@@ -30,6 +30,6 @@ def ssim(
     var_x, var_y, cov = norm * (xx - mean_x**2), norm * (yy - mean_y**2), norm * (xy - mean_x * mean_y)
 
     mean_x, mean_y = mean_x + 128, mean_y + 128
-    luminance = (2 * mean_x * mean_y + _C1) / (mean_x**2 + mean_y**2 + _C1)
-    contrast_structure = (2 * cov + _C2) / (var_x + var_y + _C2)
+    luminance = (2 * mean_x * mean_y + C1) / (mean_x**2 + mean_y**2 + C1)
+    contrast_structure = (2 * cov + C2) / (var_x + var_y + C2)
     return protocols.nan_where_broken((luminance * contrast_structure).mean((1, 2, 3)), sr)
