@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import math
+import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
@@ -26,6 +27,7 @@ from smlnet_jax.training.state import TrainState
 
 FOLDER = "checkpoints"
 _SCORE = "val_psnr"
+_BESIDES = 2**20  # bytes of a checkpoint that are not arrays, and then some
 _COUNTERS = ("step", "bad_in_row", "bad_total")
 
 
@@ -82,6 +84,7 @@ class Checkpoints:
         """
         if step in self._orbax.all_steps():
             return
+        self._check_space(state)
         data = {"next_batch": step, "seed": config.train.seed, "source": config.data.train}
         items = ocp.args.Composite(
             params=ocp.args.StandardSave(state.params),
@@ -129,6 +132,16 @@ class Checkpoints:
     def val_psnr(self, step: int) -> float | None:
         """Validation PSNR of a checkpoint, None if it was not validated."""
         return (self._orbax.metrics(step) or {}).get(_SCORE)
+
+    def _check_space(self, state: TrainState) -> None:
+        """Asks before it writes: on a full disk Orbax's threads fail one by one, with a traceback each."""
+        needed = sum(leaf.nbytes for leaf in jax.tree.leaves(state)) + _BESIDES
+        free = shutil.disk_usage(self._folder).free
+        if free < needed:
+            raise UserError(
+                f"{self._folder} has {free / 1e6:,.1f} MB of free space and a checkpoint may take "
+                f"{needed / 1e6:,.1f}; complete ones are intact: free some, and start the same command again"
+            )
 
     def _restore(self, step: int, **items: ocp.args.CheckpointArgs) -> Any:
         try:

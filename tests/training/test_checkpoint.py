@@ -4,6 +4,8 @@ import contextlib
 import dataclasses
 import json
 import resource
+import shutil
+from types import SimpleNamespace
 
 import chex
 import jax
@@ -120,6 +122,7 @@ def test_damaged_checkpoint_is_named_with_what_to_do(tmp_path):
         checkpoints.restore(5, abstract())
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # of storage, in its threads
 def test_disk_that_is_full_leaves_the_last_checkpoint_intact(tmp_path):
     """A limit on the size of files stands in for the disk: storage fails in the same place."""
     save(tmp_path, {5: 20.0})
@@ -129,6 +132,14 @@ def test_disk_that_is_full_leaves_the_last_checkpoint_intact(tmp_path):
     with Checkpoints(tmp_path) as checkpoints:  # the same command, started again
         assert checkpoints.latest_step() == 5
         chex.assert_trees_all_equal(checkpoints.restore(5, abstract()), state_at(5))
+
+
+def test_disk_without_space_for_another_checkpoint_is_said_before_anything_is_written(tmp_path, monkeypatch):
+    save(tmp_path, {5: 20.0})
+    monkeypatch.setattr(shutil, "disk_usage", lambda folder: SimpleNamespace(free=10**6))
+    with pytest.raises(UserError, match=r"has 1.0 MB of free space and a checkpoint may take 1\.\d;"):
+        save(tmp_path, {6: 21.0})
+    assert kept(tmp_path) == {"5"}
 
 
 def test_workdir_that_is_a_file_is_said_in_a_sentence(tmp_path):
