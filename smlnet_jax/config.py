@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, get_type_hints
 
 from smlnet_jax.errors import UserError
-from smlnet_jax.models.config import VARIANTS, ModelConfig
+from smlnet_jax.models import NETWORKS, ModelConfig, NetworkConfig
 
 LR_KERNELS = ("pil_bicubic", "matlab_bicubic", "area", "blind")
 PROTOCOLS = ("sfmnet", "sparnet", "basicsr", "rgb")
@@ -148,7 +148,7 @@ class EvalConfig:
 
 @dataclass(frozen=True)
 class Config:
-    model: ModelConfig = field(default_factory=ModelConfig)
+    model: NetworkConfig = field(default_factory=ModelConfig)
     data: DataConfig = field(default_factory=DataConfig)
     optim: OptimConfig = field(default_factory=OptimConfig)
     loss: LossConfig = field(default_factory=LossConfig)
@@ -163,19 +163,32 @@ class Config:
             )
 
 
-def model_config(values: str | Mapping[str, Any]) -> ModelConfig:
-    """A variant's name, or {"name": variant, field: value, ...}, to its `ModelConfig`; None keeps what is."""
+def model_config(values: str | Mapping[str, Any]) -> NetworkConfig:
+    """A network's name, or {"name": network, field: value, ...}, to its config; None keeps what is."""
     values = {"name": values} if isinstance(values, str) else values
     name = values.get("name", "smlnet")
-    if name not in VARIANTS:
-        raise UserError(f"model.name={name!r} is unknown; {_suggest(str(name), VARIANTS)}")
-    return _build(VARIANTS[name], "model", values)
+    if name not in NETWORKS:
+        raise UserError(f"model.name={name!r} is unknown; {_suggest(str(name), NETWORKS)}")
+    own = _fields(type(NETWORKS[name]))
+    of_others = [key for key in model_fields() if key not in own]
+    for key in of_others:  # a recipe has the keys of every network, and leaves those of others unset
+        if values.get(key) is not None:
+            raise UserError(f"config.model.{key} is of another network; {name} has {', '.join(own)}")
+    return _build(NETWORKS[name], "model", {k: v for k, v in values.items() if k not in of_others})
+
+
+def model_fields() -> dict[str, Any]:
+    """Name and type of every field that some network's config has; two that share a name share the type."""
+    fields: dict[str, Any] = {}
+    for kind in {type(config): None for config in NETWORKS.values()}:
+        fields |= _fields(kind)
+    return fields
 
 
 def from_config_dict(config: Mapping[str, Any]) -> Config:
     """A ConfigDict (or nested dict) to a validated `Config`; a `UserError` names the key at fault."""
     sections: dict[str, Any] = {
-        "model": VARIANTS["smlnet"],
+        "model": NETWORKS["smlnet"],
         "data": DataConfig(),
         "optim": OptimConfig(),
         "loss": LossConfig(),
@@ -197,7 +210,7 @@ def check_key(path: str) -> None:
     section, _, key = path.partition(".")
     if section not in sections:
         raise UserError(f"config.{section} is unknown; {_suggest(section, sections)}")
-    known = get_type_hints(sections[section])
+    known = model_fields() if section == "model" else _fields(sections[section])
     if key not in ("", *known):
         raise UserError(f"config.{path} is unknown; {_suggest(key, known)}")
 
@@ -209,7 +222,7 @@ def to_dict(config) -> dict[str, Any]:
 
 def _build(default, section: str, values: Mapping[str, Any]):
     """`default` with the given values, each checked against the type of its field."""
-    hints = get_type_hints(type(default))
+    hints = _fields(type(default))
     changes = {}
     for key, value in values.items():
         if key not in hints:
@@ -217,6 +230,12 @@ def _build(default, section: str, values: Mapping[str, Any]):
         if value is not None:
             changes[key] = _typed(f"config.{section}.{key}", value, hints[key])
     return dataclasses.replace(default, **changes)
+
+
+def _fields(kind: type) -> dict[str, Any]:
+    """Name and type of each field of a dataclass."""
+    hints = get_type_hints(kind)
+    return {part.name: hints[part.name] for part in dataclasses.fields(kind)}
 
 
 def _typed(key: str, value, kind):

@@ -11,7 +11,7 @@ from typing import Any, get_args, get_origin, get_type_hints
 
 from smlnet_jax.config import LR_KERNELS, model_config
 from smlnet_jax.errors import UserError
-from smlnet_jax.models import ModelConfig
+from smlnet_jax.models import NetworkConfig
 
 FORMAT = 1  # of the folder; raise it when an older reader would misread a newer folder
 DTYPES = {"float32": "F32", "float16": "F16"}  # ours, and safetensors' word for it
@@ -77,7 +77,7 @@ class Card:
     """
 
     name: str
-    model: ModelConfig
+    model: NetworkConfig
     size: int = 128  # side of what the network restores, in pixels
     scale: int = 8  # it was trained to restore size / scale to size
     lr_kernel: str = "pil_bicubic"
@@ -134,7 +134,7 @@ def card_from_json(text: str | bytes, where: str) -> Card:
 
 def _typed(kind: Any, value: Any, path: str) -> Any:
     """JSON's `value` as the `kind` of a field's annotation; raises `UserError` that names the field."""
-    if kind is ModelConfig and isinstance(value, dict):
+    if kind is NetworkConfig and isinstance(value, dict):
         return model_config(value)
     if dataclasses.is_dataclass(kind) and isinstance(value, dict):
         hints = get_type_hints(kind)

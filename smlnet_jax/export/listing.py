@@ -10,7 +10,7 @@ from typing import NamedTuple
 from smlnet_jax.errors import UserError
 from smlnet_jax.export.card import Card
 from smlnet_jax.export.pretrained import available, load_card
-from smlnet_jax.models import VARIANTS, ModelConfig, create
+from smlnet_jax.models import NETWORKS, NetworkConfig, create
 
 SIZE = 128  # pixels each way of the image that GMACs are given for
 
@@ -38,7 +38,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(_: argparse.Namespace) -> int:
     """Prints the table, a line as soon as its network is counted, which takes a second; the exit code."""
     known = cards()
-    model, weights = (max(map(len, words)) for words in ((HEADER.model, *VARIANTS), (HEADER.weights, *known)))
+    model, weights = (max(map(len, words)) for words in ((HEADER.model, *NETWORKS), (HEADER.weights, *known)))
     print(_line(HEADER, model, weights))
     for row in rows(known):
         print(_line(row, model, weights), flush=True)
@@ -58,15 +58,15 @@ def cards() -> dict[str, Card]:
 
 def rows(known: Mapping[str, Card]) -> Iterator[Row]:
     """One for each set of weights, and one for each network that has none."""
-    for variant, config in VARIANTS.items():
-        trained = {name: card for name, card in known.items() if card.model.name == variant}
+    for network, config in NETWORKS.items():
+        trained = {name: card for name, card in known.items() if card.model.name == network}
         for name, card in trained.items():
             yield Row(*_cost(card.model), name, f"x{card.scale}", card.licences.weights)
         if not trained:
             yield Row(*_cost(config))
 
 
-def _cost(config: ModelConfig) -> tuple[str, str, str]:
+def _cost(config: NetworkConfig) -> tuple[str, str, str]:
     model = create(config)
     macs = model.macs(SIZE, SIZE)
     return config.name, f"{model.param_count() / 1e6:.2f}", f"{macs / 1e9:.2f}"

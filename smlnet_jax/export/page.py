@@ -53,8 +53,8 @@ def page(card: Card, weight_bytes: int) -> str:
     lr = card.size // card.scale
     sections = [
         f"{_FRONT_MATTER}\n# {card.name}\n\nFace super-resolution x{card.scale}, from {lr}x{lr} to "
-        f"{card.size}x{card.size} pixels, by `{card.model.name}` of smlnet_jax: a reconstruction of SMLNet "
-        "(Xie, Liu, Chen, Liu, Zhang, IEEE TIP 2026, DOI 10.1109/TIP.2026.3702358) in JAX.\n",
+        f"{card.size}x{card.size} pixels, by `{card.model.name}` of smlnet_jax: a reconstruction of "
+        f"{card.model.source} in JAX.\n",
         _usage(card),
         _table("## The network", _network(card, weight_bytes)),
         _table("## Training", _training(card.training)),

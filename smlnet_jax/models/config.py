@@ -1,9 +1,11 @@
-"""What a model is made of: one frozen dataclass, and the named variants."""
+"""What a model is made of: one frozen dataclass a kind of network, and SMLNet's named variants."""
 
 from __future__ import annotations
 
+import abc
 import dataclasses
 from dataclasses import dataclass
+from typing import ClassVar
 
 from smlnet_jax.errors import UserError
 
@@ -11,11 +13,32 @@ LEVELS = 4  # 128^2, 64^2, 32^2 and 16^2 for a 128^2 input
 
 
 @dataclass(frozen=True)
-class ModelConfig:
+class NetworkConfig(abc.ABC):
+    """What the configs of all networks share."""
+
+    source: ClassVar[str]  # the paper that the network follows
+
+    name: str
+    dtype: str = "float32"  # float32 | bfloat16 (parameters and spectra stay float32)
+    remat: bool = False  # recompute each stage in the backward pass
+
+    def __post_init__(self) -> None:
+        one_of("dtype", self.dtype, ("float32", "bfloat16"))
+
+    @property
+    @abc.abstractmethod
+    def stride(self) -> int:
+        """Height and width of an input must be divisible by this."""
+
+
+@dataclass(frozen=True)
+class ModelConfig(NetworkConfig):
     """Every choice in SMLNet that an ablation may want to turn.
 
     Tuples have one entry a level, finest first. See docs/model.md for the equations.
     """
+
+    source = "SMLNet (Xie, Liu, Chen, Liu, Zhang, IEEE TIP 2026, DOI 10.1109/TIP.2026.3702358)"
 
     name: str = "smlnet"
     spat_widths: tuple[int, ...] = (64, 64, 64, 64)  # channels of the spatial branch
@@ -34,23 +57,21 @@ class ModelConfig:
     spectral_kernel: int = 3  # 3 or 1: kernel of the convolutions on the spectrum
     radial_bands: int = 6  # bands of the learned radial gain; 0 = none
     fft_impl: str = "auto"  # auto | fft | dft
-    dtype: str = "float32"  # float32 | bfloat16 (the spectrum stays float32)
-    remat: bool = False  # recompute each stage in the backward pass
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         for field in ("spat_widths", "freq_widths", "blocks"):
             if len(getattr(self, field)) != LEVELS or min(getattr(self, field)) < 1:
                 raise UserError(
                     f"model.{field}={getattr(self, field)} must be {LEVELS} positive numbers, one a level"
                 )
-        _one_of("branches", self.branches, ("both", "spatial", "frequency"))
-        _one_of("fusion", self.fusion, ("sfim", "gate", "concat", "none"))
-        _one_of("fusion_stages", self.fusion_stages, ("all", "decoder"))
-        _one_of("spectrum", self.spectrum, ("phasor", "complex", "polar"))
-        _one_of("fft_impl", self.fft_impl, ("auto", "fft", "dft"))
-        _one_of("dtype", self.dtype, ("float32", "bfloat16"))
-        _one_of("unshuffle", self.unshuffle, (1, 2, 4))
-        _one_of("spectral_kernel", self.spectral_kernel, (1, 3))
+        one_of("branches", self.branches, ("both", "spatial", "frequency"))
+        one_of("fusion", self.fusion, ("sfim", "gate", "concat", "none"))
+        one_of("fusion_stages", self.fusion_stages, ("all", "decoder"))
+        one_of("spectrum", self.spectrum, ("phasor", "complex", "polar"))
+        one_of("fft_impl", self.fft_impl, ("auto", "fft", "dft"))
+        one_of("unshuffle", self.unshuffle, (1, 2, 4))
+        one_of("spectral_kernel", self.spectral_kernel, (1, 3))
         if any(kernel < 1 or kernel % 2 == 0 for kernel in self.mfeb_kernels):
             raise UserError(
                 f"model.mfeb_kernels={self.mfeb_kernels} must be odd kernel sizes, such as (1, 3, 5, 7)"
@@ -69,11 +90,11 @@ class ModelConfig:
 
     @property
     def stride(self) -> int:
-        """Height and width of an input must be divisible by this."""
         return 2 ** (LEVELS - 1) * self.unshuffle
 
 
-def _one_of(field: str, value, allowed: tuple) -> None:
+def one_of(field: str, value, allowed: tuple) -> None:
+    """Raises `UserError` unless `value` is one of those that `model.field` may have."""
     if value not in allowed:
         raise UserError(f"model.{field}={value!r} is unknown; choose one of {', '.join(map(str, allowed))}")
 

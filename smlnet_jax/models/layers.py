@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
@@ -91,9 +92,9 @@ class SqueezeExcite(nnx.Module):
 class Down(nnx.Module):
     """Halves height and width: Conv3x3 -> pixel-unshuffle 2 -> Conv1x1."""
 
-    def __init__(self, c_in: int, c_out: int, *, rngs: nnx.Rngs):
+    def __init__(self, c_in: int, c_out: int, *, bias: bool = True, rngs: nnx.Rngs):
         self.conv = Conv(c_in, c_in, bias=False, rngs=rngs)
-        self.project = Conv(4 * c_in, c_out, 1, rngs=rngs)
+        self.project = Conv(4 * c_in, c_out, 1, bias=bias, rngs=rngs)
 
     def __call__(self, x: Float[Array, "b h w c_in"]) -> Float[Array, "b h/2 w/2 c_out"]:
         return self.project(pixel_unshuffle(self.conv(x), 2))
@@ -122,3 +123,16 @@ def pixel_shuffle(x: Float[Array, "b h w f*f*c"], factor: int) -> Float[Array, "
     b, h, w, c = x.shape
     x = x.reshape(b, h, w, factor, factor, c // factor**2).transpose(0, 1, 3, 2, 4, 5)
     return x.reshape(b, h * factor, w * factor, c // factor**2)
+
+
+def runner(remat: bool) -> Callable:
+    """`run(block, *features)`: calls the block, recomputing it in the backward pass where `remat`."""
+    return _rematerialised if remat else _plain
+
+
+def _plain(block: Callable, *features):
+    return block(*features)
+
+
+def _rematerialised(block: Callable, *features):
+    return jax.checkpoint(lambda *a: block(*a))(*features)

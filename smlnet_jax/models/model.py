@@ -14,9 +14,9 @@ from flax import nnx
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from smlnet_jax.errors import UserError
-from smlnet_jax.models.config import ModelConfig
+from smlnet_jax.models.config import NetworkConfig
 from smlnet_jax.models.init import Draws
-from smlnet_jax.models.smlnet import Output
+from smlnet_jax.models.output import Output
 
 Params = dict[str, Any]  # nested, string keys, float32 arrays
 
@@ -25,7 +25,7 @@ Params = dict[str, Any]  # nested, string keys, float32 arrays
 class Model:
     """`params = init(key)`; `out = apply(params, x)`. Static and hashable: jit may close over it."""
 
-    config: ModelConfig
+    config: NetworkConfig
     network: Callable[..., nnx.Module] = dataclasses.field(repr=False)
 
     def init(self, key: PRNGKeyArray) -> Params:
@@ -137,7 +137,7 @@ def _map_keys(tree, rename: Callable):
     return {rename(k): _map_keys(v, rename) for k, v in tree.items()} if isinstance(tree, dict) else tree
 
 
-def _check_input(config: ModelConfig, shape: tuple[int, ...]) -> None:
+def _check_input(config: NetworkConfig, shape: tuple[int, ...]) -> None:
     if len(shape) != 4 or shape[3] != 3 or shape[1] % config.stride or shape[2] % config.stride:
         raise UserError(
             f"{config.name} got an input of shape {shape}; it needs (batch, height, width, 3) with height "
@@ -145,7 +145,7 @@ def _check_input(config: ModelConfig, shape: tuple[int, ...]) -> None:
         )
 
 
-def _check_params(config: ModelConfig, params: Params, abstract: Params) -> None:
+def _check_params(config: NetworkConfig, params: Params, abstract: Params) -> None:
     have, want = (
         {jax.tree_util.keystr(path, simple=True, separator="."): leaf.shape for path, leaf in leaves}
         for leaves in (jax.tree.leaves_with_path(params), jax.tree.leaves_with_path(abstract))

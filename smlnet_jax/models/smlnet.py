@@ -11,7 +11,7 @@ Xie et al., IEEE TIP 2026; a reconstruction, see docs/model.md for what is the p
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -21,18 +21,12 @@ from jaxtyping import Array, Float
 from smlnet_jax.models.config import LEVELS, ModelConfig
 from smlnet_jax.models.frequency import FRB
 from smlnet_jax.models.init import zeros_init
-from smlnet_jax.models.layers import Conv, Down, Up, pixel_shuffle, pixel_unshuffle
+from smlnet_jax.models.layers import Conv, Down, Up, pixel_shuffle, pixel_unshuffle, runner
 from smlnet_jax.models.msim import MSIM, SeparateMFEB
+from smlnet_jax.models.output import Output
 from smlnet_jax.models.spatial import SPB
 
 Features = Any  # Float[Array, "b h w c"], or None in the branch that a single-branch net leaves out
-
-
-class Output(NamedTuple):
-    """What a network makes of X, float32 and unclipped; `fre` is None in a net with one branch."""
-
-    sr: Float[Array, "b h w 3"]
-    fre: Float[Array, "b h w 3"] | None = None
 
 
 class SMLNet(nnx.Module):
@@ -63,7 +57,7 @@ class SMLNet(nnx.Module):
 
     def __call__(self, x: Float[Array, "b h w 3"]) -> Output:
         """X, the LR bicubic-upsampled to the HR size, in [0, 1]; h and w divisible by `config.stride`."""
-        run = _rematerialised if self.config.remat else _plain
+        run = runner(self.config.remat)
         unshuffled = pixel_unshuffle(x.astype(self.config.dtype), self.config.unshuffle)
 
         freq, spat = self.head(unshuffled, unshuffled)
@@ -175,11 +169,3 @@ def _resize(features: Features, like: Features) -> Features:
     if features is None or like is None or features.shape[1:3] == like.shape[1:3]:
         return features
     return jax.image.resize(features, (*like.shape[:3], features.shape[3]), "linear")
-
-
-def _plain(stage: Stage, *features):
-    return stage(*features)
-
-
-def _rematerialised(stage: Stage, *features):
-    return jax.checkpoint(lambda *a: stage(*a))(*features)

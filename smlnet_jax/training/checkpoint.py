@@ -22,7 +22,7 @@ from orbax.checkpoint import checkpoint_managers as policies
 
 from smlnet_jax.config import Config, model_config, to_dict
 from smlnet_jax.errors import UserError
-from smlnet_jax.models import ModelConfig, Params, create
+from smlnet_jax.models import NetworkConfig, Params, create
 from smlnet_jax.training.state import TrainState
 
 FOLDER = "checkpoints"
@@ -165,7 +165,7 @@ class Checkpoints:
             ) from error
 
 
-def load_weights(workdir: Path | str, which: str = "best") -> tuple[ModelConfig, Params, dict[str, Any]]:
+def load_weights(workdir: Path | str, which: str = "best") -> tuple[NetworkConfig, Params, dict[str, Any]]:
     """The averaged weights of a run, `best` (by validation PSNR) or `latest`.
 
     Returns the config of the model, its parameters on the default device, and {"step": ..., "val_psnr": ...

@@ -8,14 +8,14 @@ from smlnet_jax.export import listing, names
 from smlnet_jax.export.card import Licences
 from smlnet_jax.export.package import shapes, unflatten
 from smlnet_jax.export.pretrained import save_pretrained
-from smlnet_jax.models import VARIANTS, create
+from smlnet_jax.models import NETWORKS, create
 
 
 @pytest.fixture
 def few(monkeypatch, tmp_path):
     """Two networks, and no weights that come with the package."""
     monkeypatch.setattr(
-        listing, "VARIANTS", {name: VARIANTS[name] for name in ("smlnet_test", "smlnet_lite")}
+        listing, "NETWORKS", {name: NETWORKS[name] for name in ("smlnet_test", "smlnet_lite")}
     )
     monkeypatch.setattr(names, "bundled", lambda: tmp_path / "none")
 
