@@ -81,7 +81,7 @@ def table(found: FolderScores, names: tuple[str, ...]) -> str:
         if column in found.columns
     ]
     bands = [["cycles a pixel", *(name.rjust(7) for name in band_names())]]
-    for kind, words in (("psnr", "PSNR dB"), ("floor", "of nothing")):
+    for kind, words in (("psnr", "PSNR dB"), ("floor", "left empty")):
         bands.append([words, *(f"{found.mean(f'band{i}_{kind}'):7.3f}" for i in range(1, len(bands[0])))])
     return "\n\n".join(align(part) for part in (rows, further, bands) if part)
 

@@ -61,9 +61,9 @@ def band_floor(
 def _energy(x: Float[Array, "b h w c"], edges: Sequence[float]) -> Float[Array, "b bands"]:
     """The mean square of each image, by band; the sum over bands is the mean square itself."""
     power = jnp.square(jnp.abs(jnp.fft.fft2(x, axes=(1, 2), norm="ortho"))).mean(3)
-    bands = _bands(*x.shape[1:3], edges).astype(np.float32)
-    pixels = x.shape[1] * x.shape[2]
-    return jnp.einsum("khw,bhw->bk", bands, power, precision=lax.Precision.HIGHEST) / pixels
+    height, width = x.shape[1:3]
+    bands = _bands(height, width, edges).astype(np.float32)
+    return jnp.einsum("khw,bhw->bk", bands, power, precision=lax.Precision.HIGHEST) / (height * width)
 
 
 def _bands(height: int, width: int, edges: Sequence[float]) -> Bool[np.ndarray, "bands height width"]:
