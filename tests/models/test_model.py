@@ -1,11 +1,15 @@
 """The two pure functions: what they return, what they refuse, and what can be seen inside."""
 
+import re
+from pathlib import Path
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 from flax import nnx
 
+import smlnet_jax
 from smlnet_jax import create
 from smlnet_jax.errors import UserError
 from smlnet_jax.models import SMLNet
@@ -83,3 +87,14 @@ def test_input_that_does_not_divide_is_refused_with_its_shape(model, params):
 def test_parameters_of_another_variant_are_refused_by_name(params):
     with pytest.raises(UserError, match="not of smlnet_t"):
         create("smlnet_t").apply(params, X)
+
+
+def test_nothing_outside_of_models_imports_flax():
+    package = Path(smlnet_jax.__file__).parent
+    imports = re.compile(r"^\s*(import|from) flax\b", re.MULTILINE)
+    found = {
+        path.relative_to(package).parts[0]
+        for path in package.rglob("*.py")
+        if imports.search(path.read_text(encoding="utf-8"))
+    }
+    assert found == {"models"}
