@@ -24,10 +24,9 @@ Scores = dict[str, dict[str, float]]  # by image, then by column
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Adds the flags of `smlnet compare`."""
-    interval = f"{LEVEL:.0%}".replace("%", "%%")
     parser.description = (
         "Compares two methods' scores of the same images, as eval.py and `smlnet score --csv` write them: "
-        f"the mean difference and its {interval} interval, by a paired bootstrap over the images."
+        f"the mean difference and its {LEVEL:.0%} interval, by a paired bootstrap over the images."
     )
     add = parser.add_argument
     add("first", type=Path, metavar="A.csv")

@@ -120,7 +120,9 @@ def _why_colour(error: Float[np.ndarray, "h w 3"], gain: float) -> str:
             (error[..., i] * error[..., j]).mean() / (size[i] * size[j]) for i, j in ((0, 1), (1, 2), (0, 2))
         ]
         told += f", and agree by {np.mean(products):.2f} (mean cosine)"
-    if gain >= STUDIO_RANGE:
+    if abs(gain - STUDIO_RANGE) < 0.005:
+        return f"{told}."
+    if gain > STUDIO_RANGE:
         return f"{told}; where they do not agree they partly cancel in Y."
     return f"{told}; those that Y weighs most, G and then R, err most."
 

@@ -52,7 +52,7 @@ def test_grey_error_gains_the_studio_range_and_nothing_else():
     grey = np.random.default_rng(1).integers(-20, 21, (48, 64, 1))
     colour = explain(plus(hr, grey), hr).steps[0]
     assert colour.psnr == pytest.approx(STUDIO_RANGE, abs=1e-3)
-    assert "The other +0.00 dB" in colour.why and "agree by 1.00" in colour.why
+    assert "The other +0.00 dB" in colour.why and colour.why.endswith("agree by 1.00 (mean cosine).")
 
 
 def test_error_of_colour_cancels_in_y():
