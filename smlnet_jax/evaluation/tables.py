@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import csv
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from smlnet_jax.evaluation.evaluate import Results, SetResult
+if TYPE_CHECKING:
+    from smlnet_jax.evaluation.evaluate import Results, SetResult
 
 
 def score_table(results: Results, name: str, label: str) -> str:

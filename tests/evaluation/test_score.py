@@ -1,5 +1,7 @@
 import csv
 import json
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -153,3 +155,11 @@ def test_image_too_small_for_a_protocol_is_named(results, tmp_path, capsys):
         Image.new("RGB", (20, 20)).save(tmp_path / folder / "002.png")
     assert main(results) == 2
     assert "error: 002.png: images of 20x20 are too small to be scored" in capsys.readouterr().err
+
+
+def test_scoring_and_comparing_load_no_network_and_no_extra():
+    code = (
+        "import sys\nimport smlnet_jax.evaluation.score, smlnet_jax.evaluation.compare\n"
+        "assert not {'flax', 'grain', 'optax', 'cv2', 'tqdm', 'skimage', 'smlnet_jax.models'} & sys.modules.keys()"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
