@@ -160,6 +160,6 @@ def test_image_too_small_for_a_protocol_is_named(results, tmp_path, capsys):
 def test_scoring_and_comparing_load_no_network_and_no_extra():
     code = (
         "import sys\nimport smlnet_jax.evaluation.score, smlnet_jax.evaluation.compare\n"
-        "assert not {'flax', 'grain', 'optax', 'cv2', 'tqdm', 'skimage', 'smlnet_jax.models'} & sys.modules.keys()"
+        "assert not {'flax', 'grain', 'optax', 'cv2', 'tqdm', 'smlnet_jax.models'} & sys.modules.keys()"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
