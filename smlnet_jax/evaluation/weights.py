@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from smlnet_jax.errors import UserError
 from smlnet_jax.models import create
 
 if TYPE_CHECKING:
@@ -30,6 +31,11 @@ def load(what: str, workdir: Path | str) -> Loaded:
 
         config, params, _ = load_weights(Path(what or workdir))
         return Loaded(str(what or workdir), create(config), params)
+    if not what:
+        raise UserError(
+            f"{workdir} holds no checkpoints; give the --workdir of a training run, or "
+            "--config.eval.weights=WHAT: another workdir, pretrained weights, or bicubic"
+        )
     from smlnet_jax.export.pretrained import load_pretrained
 
     model, params, _ = load_pretrained(what)

@@ -36,7 +36,7 @@ SWITCHES = {
     "decoder-only": {"fusion_stages": "decoder"},
     "one-way": {"two_way": False},
     "plain-attention": {"attention_depthwise": False},
-    "unequal-widths": {"freq_widths": (8, 8, 8, 8)},
+    "unequal-widths": {"freq_widths": (8, 8, 8, 8), "attention_heads": 4},
     "unshuffle-2": {"unshuffle": 2},
 }
 
@@ -46,11 +46,17 @@ def inputs(config):
 
 
 def woken(params):
-    """Parameters with every zero-initialised tensor filled, so that no path is silent."""
-    leaves, tree = jax.tree.flatten(params)
+    """Parameters with every zero-initialised tensor filled, so that no path is silent.
+
+    By chance all of the few units of a small squeeze-excite may be: a bias of 1 keeps them awake.
+    """
+    leaves, tree = jax.tree.flatten_with_path(params)
     keys = jax.random.split(jax.random.key(2), len(leaves))
     return tree.unflatten(
-        [leaf + 0.02 * jax.random.normal(k, leaf.shape) for leaf, k in zip(leaves, keys, strict=True)]
+        jnp.ones_like(leaf)
+        if jax.tree_util.keystr(path).endswith("['squeeze']['bias']")
+        else leaf + 0.02 * jax.random.normal(key, leaf.shape)
+        for key, (path, leaf) in zip(keys, leaves, strict=True)
     )
 
 
