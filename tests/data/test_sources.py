@@ -110,5 +110,5 @@ def test_a_pack_of_several_splits_says_which_to_give(tmp_path):
     for split in ("train", "val"):
         (tmp_path / split).mkdir()
         (tmp_path / split / "faces-00000.array_record").touch()
-    with pytest.raises(UserError, match="holds the packed splits train, val; give one, as .*train"):
+    with pytest.raises(UserError, match=r"holds the packed splits train, val; give one, as .*train"):
         open_source(str(tmp_path))
