@@ -101,7 +101,9 @@ def batch_local(function: Callable[..., Any]) -> Callable[..., Any]:
 
 def _choose(impl: str, fft: Callable, dft: Callable, norm: str, **kwargs) -> Callable:
     fft, dft = (batch_local(functools.partial(f, norm=norm, **kwargs)) for f in (fft, dft))
-    return {"fft": fft, "dft": dft, "auto": functools.partial(_by_platform, fft, dft)}[impl]
+    if impl == "auto":
+        return functools.partial(_by_platform, fft, dft)
+    return {"fft": fft, "dft": dft}[impl]
 
 
 def _by_platform(fft: Callable, dft: Callable, *arrays):
