@@ -46,7 +46,7 @@ def make_lr(
 
 
 def _blind(
-    hr, height: int, width: int, rng: np.random.Generator, ranges: Blind
+    hr: UInt8[np.ndarray, "H W 3"], height: int, width: int, rng: np.random.Generator, ranges: Blind
 ) -> UInt8[np.ndarray, "h w 3"]:
     sigma = rng.uniform(ranges.blur[0], ranges.blur[1])
     blurred = Image.fromarray(hr).filter(ImageFilter.GaussianBlur(sigma))

@@ -19,6 +19,8 @@ from smlnet_jax.data.degrade import Blind, make_lr
 from smlnet_jax.data.sources import Face, ImageSource, open_source
 from smlnet_jax.errors import UserError
 
+_ENDLESS = 2**53  # images of a run; beyond it Grain's count of batches, taken as a float, overflows
+
 
 class Batch(NamedTuple):
     """HR faces, LR made of them, and their names."""
@@ -64,7 +66,7 @@ def training_batches(
         .shuffle(seed)
         .repeat()
         .map_with_index(pair)
-        .slice(slice(start_step * batch_size + process_index, None, process_count))
+        .slice(slice(start_step * batch_size + process_index, _ENDLESS, process_count))
         .batch(batch_size // process_count, batch_fn=_stack)
     )
     options = grain.ReadOptions(num_threads=config.threads, prefetch_buffer_size=2 * config.threads)
@@ -81,16 +83,16 @@ def evaluation_batches(
     count = min(limit, len(source)) if limit else len(source)
     for start in range(0, count, batch_size):
         faces = [source[i] for i in range(start, min(start + batch_size, count))]
-        pairs = [
-            Pair(image, make_lr(image, scale, lr_kernel, np.random.default_rng((0, start + i))), name)
-            for i, (name, image) in enumerate(faces)
-        ]
         for name, image in faces:
             if image.shape != faces[0].image.shape or image.shape[0] % scale or image.shape[1] % scale:
                 raise UserError(
                     f"{name} of {source.description} is {image.shape[1]}x{image.shape[0]}; faces that are "
                     f"scored together must be of one size that data.scale={scale} divides"
                 )
+        pairs = [
+            Pair(image, make_lr(image, scale, lr_kernel, np.random.default_rng((0, start + i))), name)
+            for i, (name, image) in enumerate(faces)
+        ]
         padding = batch_size - len(pairs)
         yield _stack(pairs + pairs[:1] * padding), np.arange(batch_size) < len(pairs)
 

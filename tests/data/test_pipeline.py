@@ -64,6 +64,11 @@ def test_processes_resume_where_they_were(config):
     _assert_equal(resumed[0], whole[2])
 
 
+def test_a_batch_may_be_a_single_face(config):
+    whole = [name for batch in _batches(config, 2, batch_size=2) for name in batch.names]
+    assert [batch.names for batch in _batches(config, 4, batch_size=1)] == [(name,) for name in whole]
+
+
 def test_thread_count_changes_nothing(config):
     for one, other in zip(
         _batches(config, 4), _batches(dataclasses.replace(config, threads=5), 4), strict=True
@@ -185,6 +190,13 @@ def test_blind_evaluation_is_the_same_every_time_and_in_every_batch_size(faces12
         for size in (1, 4, 4)
     ]  # fmt: skip
     assert np.array_equal(lr[0], lr[1]) and np.array_equal(lr[1], lr[2])
+
+
+def test_face_that_is_smaller_than_the_scale_is_named(tmp_path, write_face):
+    write_face(tmp_path / "a.png", 3)
+    batches = evaluation_batches(open_source(str(tmp_path)), scale=4, lr_kernel="pil_bicubic", batch_size=1)
+    with pytest.raises(UserError, match=r"a\.png of .* is 3x3; .* data\.scale=4 divides"):
+        next(batches)
 
 
 @pytest.mark.parametrize(("width", "scale"), [(24, 4), (18, 4)])
