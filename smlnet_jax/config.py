@@ -19,6 +19,8 @@ LR_KERNELS = ("pil_bicubic", "matlab_bicubic", "area", "blind")
 PROTOCOLS = ("sfmnet", "sparnet", "basicsr", "rgb")
 SCALES = (2, 4, 8, 16)
 
+_BLIND_BOUNDS = {"blind_blur": (0, 100), "blind_noise": (0, 1), "blind_jpeg": (1, 100)}
+
 
 @dataclass(frozen=True)
 class DataConfig:
@@ -51,6 +53,10 @@ class DataConfig:
             raise UserError(
                 f"data.zoom={self.zoom} must start at 1 or above: a zoom below 1 has no pixels to show"
             )
+        for name, (least, most) in _BLIND_BOUNDS.items():
+            low, high = getattr(self, name)
+            if low < least or high > most:
+                raise UserError(f"data.{name}={(low, high)} must be within {least} and {most}")
         _positive("data", self, "size", "threads")
 
 
@@ -70,6 +76,7 @@ class OptimConfig:
     def __post_init__(self) -> None:
         _one_of("optim.schedule", self.schedule, ("cosine", "constant"))
         _positive("optim", self, "lr")
+        _not_negative("optim", self, "final_lr", "warmup_steps", "clip")
         if not 0 <= self.ema < 1:
             raise UserError(f"optim.ema={self.ema} must be in [0, 1)")
 
@@ -120,6 +127,9 @@ class TrainConfig:
             "train", self, "steps", "batch_size", "accumulate", "log_every", "val_every", "save_every",
             "keep", "max_bad_steps",
         )  # fmt: skip
+        _not_negative("train", self, "val_images")
+        if not 0 <= self.seed < 2**32:
+            raise UserError(f"train.seed={self.seed} must be in [0, 2**32)")
         if self.batch_size % self.accumulate:
             raise UserError(
                 f"train.accumulate={self.accumulate} must divide train.batch_size={self.batch_size}; "
@@ -144,6 +154,7 @@ class EvalConfig:
         for protocol in self.protocols:
             _one_of("eval.protocols", protocol, PROTOCOLS)
         _positive("eval", self, "batch_size")
+        _not_negative("eval", self, "limit", "grid_images")
 
 
 @dataclass(frozen=True)
@@ -263,3 +274,9 @@ def _positive(section: str, config, *names: str) -> None:
     for name in names:
         if getattr(config, name) <= 0:
             raise UserError(f"{section}.{name}={getattr(config, name)} must be above 0")
+
+
+def _not_negative(section: str, config, *names: str) -> None:
+    for name in names:
+        if getattr(config, name) < 0:
+            raise UserError(f"{section}.{name}={getattr(config, name)} must not be negative")
