@@ -76,6 +76,9 @@ class ModelConfig(NetworkConfig):
             raise UserError(
                 f"model.mfeb_kernels={self.mfeb_kernels} must be odd kernel sizes, such as (1, 3, 5, 7)"
             )
+        for field in ("attention_heads", "res_blocks"):
+            if getattr(self, field) < 1:
+                raise UserError(f"model.{field}={getattr(self, field)} must be above 0")
         for width in (*self.spat_widths, *self.freq_widths):
             if self.branches == "both" and self.fusion == "sfim" and width % self.attention_heads:
                 raise UserError(

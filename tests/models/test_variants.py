@@ -146,6 +146,8 @@ def test_dft_and_fft_forms_give_the_same_picture():
         ({"fusion": "magic"}, "model.fusion='magic'"),
         ({"spat_widths": (16, 16)}, "model.spat_widths"),
         ({"attention_heads": 7}, "model.attention_heads=7"),
+        ({"attention_heads": 0}, "model.attention_heads=0"),
+        ({"res_blocks": -1}, "model.res_blocks=-1"),
         ({"mfeb_kernels": (2, 4)}, "model.mfeb_kernels"),
         ({"radial_bands": 1}, "model.radial_bands=1"),
     ],
