@@ -1,0 +1,52 @@
+"""`smlnet quickstart` calls what train.py and eval.py call, in halves, and stops where it is told to."""
+
+import argparse
+
+import pytest
+
+from smlnet_jax import compilation, quickstart
+from smlnet_jax.errors import UserError
+from smlnet_jax.evaluation import run as evaluation
+from smlnet_jax.training import loop
+
+
+@pytest.fixture
+def called(monkeypatch):
+    """What was trained up to, and what was scored; training takes no time, and reaches `called.limit`."""
+    calls = argparse.Namespace(steps=[], scored=[], limit=10**9)
+    monkeypatch.setattr(compilation, "keep_compilations", lambda: None)
+    monkeypatch.setattr(loop, "train", lambda config, _: calls.steps.append(config.train.steps))
+    monkeypatch.setattr(evaluation, "run", lambda config, _: calls.scored.append(config.eval.data))
+    monkeypatch.setattr(quickstart, "reached", lambda _: min(calls.steps[-1], calls.limit))
+    return calls
+
+
+def _run(workdir, *flags: str) -> int:
+    parser = argparse.ArgumentParser()
+    quickstart.configure(parser)
+    return quickstart.run(parser.parse_args([*flags, f"--workdir={workdir}"]))
+
+
+def test_trains_half_goes_on_scores_and_says_where_the_picture_is(called, tmp_path, capsys):
+    assert _run(tmp_path, "--steps=50") == 0
+    assert called.steps == [25, 50]
+    assert called.scored == ["val=astronaut:val"]
+    assert f"look at {tmp_path / 'eval' / 'val.png'}" in capsys.readouterr().out
+
+
+def test_run_that_a_signal_stopped_is_not_gone_on_with_and_not_scored(called, tmp_path):
+    called.limit = 10
+    assert _run(tmp_path, "--steps=50") == 0
+    assert called.steps == [25] and not called.scored
+
+
+def test_folders_of_ones_own_are_what_is_trained_and_scored_on(called, tmp_path):
+    assert _run(tmp_path, "--train=A", "--val=B") == 0
+    assert called.scored == ["val=B"]
+    assert quickstart.recipe("A", "B", 4).data.train == "A"
+
+
+def test_no_steps_at_all_are_refused(called, tmp_path):
+    with pytest.raises(UserError, match=r"train\.steps=0 must be above 0"):
+        _run(tmp_path, "--steps=0")
+    assert not called.steps
