@@ -7,6 +7,7 @@ astronaut:train   crops of scikit-image's public-domain photograph, and astronau
 
 from __future__ import annotations
 
+from collections.abc import Container
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple, Protocol
@@ -101,6 +102,17 @@ def centre_square(image: UInt8[np.ndarray, "h w 3"], size: int) -> UInt8[np.ndar
     return np.asarray(square.resize((size, size), Image.Resampling.BICUBIC))
 
 
+def image_files(folder: Path, suffixes: Container[str] = SUFFIXES) -> list[Path]:
+    """Files below `folder` with one of the suffixes, in the order of their names; nothing that is hidden."""
+    found = {}
+    for path in folder.rglob("*"):
+        if path.suffix.lower() in suffixes:
+            name = path.relative_to(folder)
+            if not any(part.startswith(".") for part in name.parts) and path.is_file():
+                found[name.as_posix()] = path
+    return [found[name] for name in sorted(found)]
+
+
 def open_source(text: str, size: int = 0) -> ImageSource:
     """The source that `text` names (see above); `size` > 0 brings every face to size x size.
 
@@ -136,11 +148,7 @@ def _open(text: str) -> ImageSource:
 
     if is_packed(root):
         return RecordSource(root)
-    names = sorted(
-        path.relative_to(root).as_posix()
-        for path in root.rglob("*")
-        if path.suffix.lower() in SUFFIXES and not path.name.startswith(".") and path.is_file()
-    )
+    names = tuple(path.relative_to(root).as_posix() for path in image_files(root))
     if not names:
         if packed := sorted(path.name for path in root.iterdir() if path.is_dir() and is_packed(path)):
             raise UserError(
@@ -149,4 +157,4 @@ def _open(text: str) -> ImageSource:
         raise UserError(
             f"{text} holds no JPEG, PNG or WebP image; give the folder that does, subfolders count"
         )
-    return FolderSource(root, tuple(names))
+    return FolderSource(root, names)

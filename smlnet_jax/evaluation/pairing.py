@@ -6,7 +6,7 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import NamedTuple
 
-from smlnet_jax.data.sources import SUFFIXES
+from smlnet_jax.data.sources import image_files
 from smlnet_jax.errors import UserError
 
 LISTED = 100  # names a side; a folder of 200,000 faces is not to be read on a terminal
@@ -65,9 +65,7 @@ def _images(folder: Path, suffix: str) -> dict[str, Path]:
         what = "is a file" if folder.exists() else "is not there"
         raise UserError(f"{folder} {what}; give a folder of images")
     found: dict[str, Path] = {}
-    for path in sorted(folder.rglob("*")):
-        if path.suffix.lower() not in SUFFIXES or path.name.startswith(".") or not path.is_file():
-            continue
+    for path in image_files(folder):
         whole = path.relative_to(folder).with_suffix("").as_posix()
         name = whole.removesuffix(suffix) if whole.endswith(suffix) else path.relative_to(folder).as_posix()
         if name in found:

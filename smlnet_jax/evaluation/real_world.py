@@ -21,6 +21,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from smlnet_jax.config import Config
+from smlnet_jax.data.sources import image_files
 from smlnet_jax.errors import UserError
 from smlnet_jax.evaluation import datasets, weights
 from smlnet_jax.metrics.psnr import psnr
@@ -209,7 +210,7 @@ def write(found: dict[str, Any], label: str, workdir: Path) -> Path:
 
 def photographs_in(folder: Path) -> list[Path]:
     """Files with a picture's suffix below a folder, sorted. Raises UserError where there are none."""
-    files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file())
+    files = image_files(folder, SUFFIXES)
     if not files:
         raise UserError(f"{folder} holds no photographs; name a folder with {', '.join(SUFFIXES)} files")
     return files

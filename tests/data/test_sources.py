@@ -18,6 +18,7 @@ def test_folder_is_read_in_the_order_of_names_with_subfolders(tmp_path, write_fa
     (tmp_path / "notes.txt").write_text("no image")
     (tmp_path / "._a.jpg").write_bytes(b"left behind by a Mac")
     (tmp_path / "folder.png").mkdir()
+    write_face(tmp_path / ".ipynb_checkpoints" / "b-checkpoint.png", 16)
 
     source = open_source(str(tmp_path))
 
