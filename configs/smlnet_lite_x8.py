@@ -1,6 +1,7 @@
 """SMLNet for CPUs and phones: the whole network at a quarter of the resolution and below. x8, 16 -> 128.
 
-Cost:    3.9 M parameters, 0.62 GMACs an image.
+Cost:    3.88 M parameters, 0.62 GMACs an image; 79 minutes on one core of a server CPU.
+Result:  26.6 dB on CelebA, +2.8 over bicubic (sparnet); docs/results.md.
 Command: python train.py --config=configs/smlnet_lite_x8.py --workdir=runs/lite_x8
              --config.data.train=FOLDER --config.data.val=FOLDER
 """
@@ -16,6 +17,6 @@ def get_config():
     config.loss.fre_weight_final = 0.02
     config.optim.lr = 1e-3
     config.optim.warmup_steps = 100
-    config.train.steps = 2_600
+    config.train.steps = 3_300
     config.train.batch_size = 16
     return config

@@ -23,6 +23,8 @@ def run(job: Callable[[Config, Path], int], workdir_help: str) -> NoReturn:
     flags.mark_flags_as_required(["config", "workdir"])
 
     def main(_: Sequence[str]) -> int:
+        if not workdir.value:
+            raise UserError("--workdir is empty; give a folder, as --workdir=runs/first")
         return job(from_config_dict(config.value), Path(workdir.value or ""))
 
     sys.exit(one_line_errors(app.run)(one_line_errors(main), flags_parser=parse))

@@ -40,6 +40,7 @@ BAD = {
     "--config.data.zoom[1]=1.1": "config.data.zoom[1] is unknown; did you mean zoom?",
     "--config.train.steps=abc": "flag --config.train.steps=abc: invalid literal for int()",
     "--config.data.size=100": "data.scale=8 does not divide data.size=100; pick a size that it does",
+    "--workdir=": "--workdir is empty; give a folder",
     "--wrokdir=W": "Unknown command line flag 'wrokdir'. Did you mean: workdir ?",
     "--config=configs/smlnet_x9.py": "--config=configs/smlnet_x9.py is not there; give a recipe",
     "--config=configs/smlnet_x9.py --config.train.steps=3": "--config=configs/smlnet_x9.py is not there",

@@ -83,7 +83,9 @@ def test_literal_sfmnet_has_the_parameters_of_the_original_to_the_last_one():
     assert create(literal).param_count() == 8_799_622 - 253_680
 
 
-@pytest.mark.parametrize("name", TINY)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.slow) if name == "restormer" else name for name in TINY]
+)
 def test_every_parameter_is_trained(name):
     model = create(TINY[name])
     x, params = inputs(model.config), woken(model.init(jax.random.key(0)))
