@@ -18,6 +18,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import orbax.checkpoint as ocp
+from absl import logging
 from orbax.checkpoint import checkpoint_managers as policies
 
 from smlnet_jax.config import Config, model_config, to_dict
@@ -53,7 +54,7 @@ class Checkpoints:
             cleanup_tmp_directories=not read_only,
             read_only=read_only,
         )
-        with self._told("opened"):
+        with self._told("opened"), _without_warnings(if_=read_only):  # Orbax warns of what was asked for
             self._orbax = ocp.CheckpointManager(self._folder, options=options)
 
     def __enter__(self) -> Checkpoints:
@@ -163,6 +164,16 @@ class Checkpoints:
                 f"checkpoints in {self._folder} cannot be {what} ({_first_line(error)}); complete ones "
                 "are intact: free some space, or correct the path, and start the same command again"
             ) from error
+
+
+@contextlib.contextmanager
+def _without_warnings(*, if_: bool) -> Iterator[None]:
+    level = logging.get_verbosity()
+    logging.set_verbosity(logging.ERROR if if_ else level)
+    try:
+        yield
+    finally:
+        logging.set_verbosity(level)
 
 
 def load_weights(workdir: Path | str, which: str = "best") -> tuple[NetworkConfig, Params, dict[str, Any]]:

@@ -177,3 +177,11 @@ def test_weights_of_no_run_are_refused(tmp_path):
         load_weights(tmp_path)
     with pytest.raises(UserError, match="choose best or latest"):
         load_weights(tmp_path, "newest")
+
+
+def test_reading_is_silent(tmp_path, caplog):
+    save(tmp_path, {5: 20.0})
+    caplog.clear()
+    with caplog.at_level("WARNING"), Checkpoints(tmp_path, read_only=True) as checkpoints:
+        assert checkpoints.latest_step() == 5
+    assert not [record for record in caplog.records if record.levelname == "WARNING"]
