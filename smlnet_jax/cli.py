@@ -34,6 +34,9 @@ COMMANDS = {
     "compare": Command(
         "smlnet_jax.evaluation.compare", "say which of two scored methods is better, and how surely"
     ),
+    "figures": Command(
+        "smlnet_jax.figures.command", "draw what networks make of faces, and what is inside them", "figures"
+    ),
     "models": Command("smlnet_jax.export.listing", "networks and weights, what they cost, on which terms"),
     "quickstart": Command("smlnet_jax.quickstart", "train and score a small network in minutes", "train"),
     "data prepare": Command("smlnet_jax.data.prepare", "bring face images into training's form", "train"),

@@ -1,0 +1,1 @@
+"""`smlnet figures`: pictures and charts that say what a trained network does."""
