@@ -62,8 +62,9 @@ class DataConfig:
 
 @dataclass(frozen=True)
 class OptimConfig:
-    """Adam, warm-up, decay, clipping and the weight average that is scored."""
+    """The optimizer, warm-up, decay, clipping and the weight average that is scored."""
 
+    name: str = "adam"  # adam | muon (Adam for what is no matrix); see docs/training.md
     lr: float = 2e-4
     final_lr: float = 1e-6
     schedule: str = "cosine"  # cosine | constant
@@ -74,6 +75,7 @@ class OptimConfig:
     ema: float = 0.999  # 0 = off; ramps up as (1 + t) / (10 + t)
 
     def __post_init__(self) -> None:
+        _one_of("optim.name", self.name, ("adam", "muon"))
         _one_of("optim.schedule", self.schedule, ("cosine", "constant"))
         _positive("optim", self, "lr")
         _not_negative("optim", self, "final_lr", "warmup_steps", "clip")

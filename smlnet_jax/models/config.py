@@ -49,6 +49,7 @@ class ModelConfig(NetworkConfig):
     branches: str = "both"  # both | spatial | frequency
     fusion: str = "sfim"  # sfim | gate | concat | none
     fusion_stages: str = "all"  # all | decoder (each decoder stage sees all encoder levels)
+    fusion_levels: tuple[int, ...] = (0, 1, 2, 3)  # levels whose stages end in MSIM, 0 the finest
     two_way: bool = True  # MSIM may write into the frequency branch (beta)
     mfeb_kernels: tuple[int, ...] = (1, 3, 5, 7)  # depthwise kernel of each split, 1 = identity; () = no MFEB
     attention_heads: int = 8
@@ -72,6 +73,10 @@ class ModelConfig(NetworkConfig):
         one_of("fft_impl", self.fft_impl, ("auto", "fft", "dft"))
         one_of("unshuffle", self.unshuffle, (1, 2, 4))
         one_of("spectral_kernel", self.spectral_kernel, (1, 3))
+        if not set(self.fusion_levels) <= set(range(LEVELS)):
+            raise UserError(
+                f"model.fusion_levels={self.fusion_levels} must be some of {tuple(range(LEVELS))}, 0 the finest"
+            )
         if any(kernel < 1 or kernel % 2 == 0 for kernel in self.mfeb_kernels):
             raise UserError(
                 f"model.mfeb_kernels={self.mfeb_kernels} must be odd kernel sizes, such as (1, 3, 5, 7)"

@@ -85,7 +85,11 @@ class Stage(nnx.Module):
         self.level = level
         self.resample = None if resample is None else Pair(config, resample)
         self.blocks = Blocks(config, level, rngs=rngs)
-        fuses = config.branches == "both" and (config.fusion_stages == "all" or not encodes)
+        fuses = (
+            config.branches == "both"
+            and level in config.fusion_levels
+            and (config.fusion_stages == "all" or not encodes)
+        )
         self.skip = (
             AllLevels(config, level, rngs=rngs) if config.fusion_stages == "decoder" and not encodes else None
         )

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from smlnet_jax.config import OptimConfig
-from smlnet_jax.training.optimizer import ema_decay, learning_rate
+from smlnet_jax.training.optimizer import MUON_RMS, ema_decay, learning_rate, transformation
 
 CONFIG = OptimConfig(lr=2e-4, final_lr=1e-6, warmup_steps=100)
 
@@ -50,3 +50,36 @@ def test_average_forgets_fast_at_first_and_slowly_later():
 
 def test_average_that_is_off_is_the_newest_parameters():
     assert ema_decay(jnp.asarray(500), OptimConfig(ema=0.0)) == 0
+
+
+def test_muon_steps_along_the_nearest_orthogonal_matrix():
+    rng = np.random.default_rng(0)
+    gradient = {"kernel": rng.normal(size=(3, 3, 8, 16)).astype(np.float32)}
+    tx = transformation(OptimConfig(name="muon", clip=0))
+    direction, _ = tx.update(gradient, tx.init(gradient), gradient)
+    matrix = np.asarray(direction["kernel"]).reshape(72, 16)
+
+    left, _, right = np.linalg.svd(gradient["kernel"].reshape(72, 16), full_matrices=False)
+    nearest = left @ right
+    cosine = np.sum(matrix * nearest) / np.linalg.norm(matrix) / np.linalg.norm(nearest)
+    assert cosine > 0.95  # five Newton-Schulz iterations: singular values within 0.7 and 1.2, not 1
+    np.testing.assert_allclose(np.sqrt(np.mean(matrix**2)), MUON_RMS, rtol=0.2)
+
+
+def test_muon_leaves_to_adam_what_is_no_matrix():
+    shapes = {
+        "conv": (3, 3, 8, 8),
+        "depthwise": (5, 5, 1, 32),
+        "head": (3, 3, 3, 64),
+        "slope": (),
+        "bias": (8,),
+    }
+    gradient = {name: np.full(shape, 2.0, np.float32) for name, shape in shapes.items()}
+    directions = {
+        name: tx.update(gradient, tx.init(gradient), gradient)[0]
+        for name in ("adam", "muon")
+        for tx in [transformation(OptimConfig(name=name, clip=0))]
+    }
+    for name in ("depthwise", "head", "slope", "bias"):
+        np.testing.assert_allclose(directions["muon"][name], directions["adam"][name], rtol=1e-6)
+    assert not np.allclose(directions["muon"]["conv"], directions["adam"]["conv"], rtol=0.1)
