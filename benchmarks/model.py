@@ -1,12 +1,13 @@
 """Each variant forward and in training, against a matrix product and a copy of the same run.
 
     python -m benchmarks.model --json figures.json
-    python -m benchmarks.model --variants smlnet_lite --batches 1,8 --dtype bfloat16
+    python -m benchmarks.model --variants smlnet_lite --batches 1,8,fits --dtype bfloat16
+    python -m benchmarks.model --peer net.py:SPARNet()    # a PyTorch module, timed in the same rounds
 
 Prints milliseconds an image, GFLOP/s, what share of the product's GFLOP/s that is, and what share of the
 copy's bandwidth XLA's estimate of the traffic is (above 100 % where caches serve it). Compile times are with
 an empty persistent cache (cold) and with a filled one (warm); memory is what XLA plans for one call:
-arguments, results and temporaries.
+arguments, results and temporaries. `fits` stands for the largest batch that this plan has room for.
 """
 
 from __future__ import annotations
@@ -16,15 +17,18 @@ import dataclasses
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jax.experimental.compilation_cache import compilation_cache
 
-from benchmarks.timing import Call, Copy, Matmul, Ratio, arguments, interleaved, row, write
+from benchmarks.peer import FORMS, Peer
+from benchmarks.timing import Call, Copy, Matmul, Ratio, Timing, arguments, interleaved, row, write
 from smlnet_jax.config import Config
+from smlnet_jax.errors import UserError, one_line_errors
 from smlnet_jax.models import VARIANTS, Model, create
 from smlnet_jax.training.optimizer import transformation
 from smlnet_jax.training.sharding import data_mesh
@@ -32,6 +36,7 @@ from smlnet_jax.training.state import abstract_state, born_sharded
 from smlnet_jax.training.step import Images, jit_step
 
 TRAINING_MACS = 3  # of a forward pass: the backward pass computes two products for each
+LARGEST_SHARE = 0.8  # of the free memory, for the batch that fits
 
 
 class Program(NamedTuple):
@@ -40,7 +45,7 @@ class Program(NamedTuple):
     name: str
     batch: int
     passes: int  # in units of a forward pass
-    jitted: Callable[..., Any]
+    jitted: Any
     start: Callable[[], tuple[Any, ...]]
     repeat: Callable[[Any, tuple[Any, ...]], Call]
 
@@ -117,20 +122,20 @@ def _fresh_cache() -> Iterator[None]:
             compilation_cache.reset_cache()
 
 
-def measure(program: Program, macs: int, matmul: Matmul, copy: Copy, seconds: float) -> dict[str, Any]:
-    """A row: times, shares of the product and of the copy, compile times, memory."""
+def measure(
+    program: Program, macs: int, matmul: Matmul, copy: Copy, seconds: float, peer: Mapping[str, Call]
+) -> dict[str, Any]:
+    """A row: times, shares of the product and of the copy, compile times, memory, and a peer's times."""
     given = program.start()
     compiled, cold, warm = compiled_cold_and_warm(program, given)
-    times = interleaved(
-        {"ours": program.repeat(compiled, given), "matmul": matmul.call, "copy": copy.call}, seconds=seconds
-    )
+    calls = {"ours": program.repeat(compiled, given), "matmul": matmul.call, "copy": copy.call}
+    times = interleaved({**calls, **peer}, seconds=seconds)
     flops = 2 * macs * program.passes * program.batch
     moved = _cost(compiled).get("bytes accessed", 0.0)
-    memory = compiled.memory_analysis()
     return row(
         times["ours"],
         Ratio.of(times["ours"], times["matmul"], flops / matmul.flops),
-        "float32 matmul",
+        f"{matmul.dtype} matmul",
         images_per_second=program.batch / times["ours"].median,
         gflops=flops / times["ours"].median / 1e9,
         matmul_gflops=matmul.flops / times["matmul"].median / 1e9,
@@ -138,14 +143,43 @@ def measure(program: Program, macs: int, matmul: Matmul, copy: Copy, seconds: fl
         of_copy=Ratio.of(times["ours"], times["copy"], moved / copy.bytes).median,
         compile_seconds_cold=cold,
         compile_seconds_warm=warm,
-        memory_mb=(
-            memory.temp_size_in_bytes
-            + memory.argument_size_in_bytes
-            + memory.output_size_in_bytes
-            - memory.alias_size_in_bytes
-        )
-        / 1e6,
+        memory_mb=planned_memory(compiled) / 1e6,
+        **({"peer": {form: _against(times["ours"], times[form]) for form in peer}} if peer else {}),
     )
+
+
+def _against(ours: Timing, theirs: Timing) -> dict[str, Any]:
+    ratio = Ratio.of(ours, theirs)
+    return {
+        "seconds": theirs.median,
+        "seconds_quartiles": theirs.quartiles,
+        "ours_times_faster": ratio.median,
+        "ours_times_faster_quartiles": ratio.quartiles,
+    }
+
+
+def planned_memory(compiled) -> int:
+    """Bytes that XLA plans for one call."""
+    plan = compiled.memory_analysis()
+    kinds = plan.temp_size_in_bytes, plan.argument_size_in_bytes, plan.output_size_in_bytes
+    return sum(kinds) - plan.alias_size_in_bytes
+
+
+def largest_batch(measured: Mapping[int, float], free: float) -> int:
+    """The largest batch, of whole eights, for which there is room, from the memory of two smaller ones."""
+    if len(measured) < 2:
+        raise UserError("`fits` goes on from two batches before it; write --batches 1,8,fits")
+    (small, less), (large, more) = sorted(measured.items())[-2:]
+    each = (more - less) / (large - small)
+    return max(large, int((LARGEST_SHARE * free - less) / each + small) // 8 * 8)
+
+
+def free_memory() -> float:
+    """Bytes that this process can still have on its device."""
+    if stats := jax.devices()[0].memory_stats():
+        return stats["bytes_limit"] - stats["bytes_in_use"]
+    lines = Path("/proc/meminfo").read_text(encoding="utf-8").splitlines()
+    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable"))
 
 
 def _cost(compiled) -> dict[str, float]:
@@ -154,19 +188,30 @@ def _cost(compiled) -> dict[str, float]:
     return (found[0] if isinstance(found, list) else found) or {}
 
 
+@one_line_errors
 def main(argv: list[str] | None = None) -> int:
     parser = arguments(__doc__)
     parser.add_argument("--variants", default="smlnet,smlnet_s,smlnet_t,smlnet_wide,smlnet_lite")
-    parser.add_argument("--batches", default="1,8,64", help="of the forward pass; empty: none")
-    parser.add_argument("--train-batch", type=int, default=8, help="0: no training step")
+    parser.add_argument("--batches", default="1,8,64", help="of the forward pass; empty: none; see `fits`")
+    parser.add_argument("--train-batches", default="8", help="of the training step; empty: none")
     parser.add_argument("--size", type=int, default=128, help="side of the images")
     parser.add_argument("--dtype", default="float32", choices=("float32", "bfloat16"))
+    parser.add_argument("--peer", metavar="FILE.py:EXPRESSION", help="a PyTorch module to time beside ours")
+    parser.add_argument("--peer-side", type=int, help="side of the images that it takes; default: --size")
+    parser.add_argument("--peer-forms", default="eager,compile", help=f"of {', '.join(FORMS)}")
     args = parser.parse_args(argv)
     changes = {"dtype": args.dtype}
     if args.quick:
-        args.variants, args.batches, args.train_batch, args.size, args.seconds = "smlnet_test", "1", 1, 16, 0
+        args.variants, args.batches, args.train_batches, args.size, args.seconds = (
+            "smlnet_test",
+            "1",
+            "1",
+            16,
+            0,
+        )
         changes["branches"] = "spatial"  # the branch that compiles in a second
 
+    peer = Peer(args.peer, args.peer_side or args.size, args.peer_forms.split(",")) if args.peer else None
     small = jax.devices()[0].platform == "cpu"
     matmul = Matmul(128 if args.quick else 2048 if small else 8192, args.dtype)
     copy = Copy(1 if args.quick else 256 if small else 2048)
@@ -175,20 +220,23 @@ def main(argv: list[str] | None = None) -> int:
         model = create(dataclasses.replace(VARIANTS[name], **changes))
         macs = model.macs(args.size, args.size)
         print(f"{name}: {model.param_count() / 1e6:.2f} M parameters, {macs / 1e9:.2f} GMACs an image")
-        programs = [forward(model, int(b), args.size) for b in filter(None, args.batches.split(","))]
-        if args.train_batch:
-            programs.append(training(model, args.train_batch, args.size))
-        for program in programs:
-            found = measure(program, macs, matmul, copy, args.seconds)
-            rows[f"{name}, {program.name}"] = found
-            print(_line(program, found), flush=True)
-    write(args.json, "model", rows, size=args.size, dtype=args.dtype)
+        for make, batches in ((forward, args.batches), (training, args.train_batches)):
+            memory: dict[int, float] = {}
+            for text in filter(None, batches.split(",")):
+                batch = largest_batch(memory, free_memory()) if text == "fits" else int(text)
+                program = make(model, batch, args.size)
+                theirs = getattr(peer, make.__name__)(batch) if peer else {}
+                found = measure(program, macs, matmul, copy, args.seconds, theirs)
+                memory[batch] = 1e6 * found["memory_mb"]
+                rows[f"{name}, {program.name}"] = found
+                print(_line(program, found), flush=True)
+    write(args.json, "model", rows, size=args.size, dtype=args.dtype, **({"peer": args.peer} if peer else {}))
     return 0
 
 
 def _line(program: Program, found: dict[str, Any]) -> str:
     low, high = (1000 * s / program.batch for s in found["seconds_quartiles"])
-    return (
+    line = (
         f"  {program.name:24} {1000 * found['seconds'] / program.batch:7.1f} ms an image "
         f"({low:.1f} to {high:.1f})  "
         f"{found['gflops']:6.0f} GFLOP/s, {found['ratio']:.0%} of a product's {found['matmul_gflops']:.0f}, "
@@ -196,6 +244,13 @@ def _line(program: Program, found: dict[str, Any]) -> str:
         f"compiled in {found['compile_seconds_cold']:.1f} s ({found['compile_seconds_warm']:.1f} warm), "
         f"{found['memory_mb']:.0f} MB"
     )
+    for form, theirs in found.get("peer", {}).items():
+        low, high = theirs["ours_times_faster_quartiles"]
+        line += (
+            f"\n    the peer, {form:13} {1000 * theirs['seconds'] / program.batch:7.1f} ms an image; "
+            f"ours is {theirs['ours_times_faster']:.2f} times as fast ({low:.2f} to {high:.2f})"
+        )
+    return line
 
 
 if __name__ == "__main__":

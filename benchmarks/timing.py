@@ -79,7 +79,7 @@ class Matmul:
     """The yardstick for arithmetic: a square float32 (or bfloat16) product, compiled."""
 
     def __init__(self, side: int, dtype: str = "float32"):
-        self.flops = 2 * side**3
+        self.flops, self.dtype = 2 * side**3, dtype
         a = jnp.full((side, side), 1 / side, dtype)
         product = jax.jit(lambda a, b: a @ b)
         self.call: Call = lambda: product(a, a)
