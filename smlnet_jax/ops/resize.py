@@ -25,14 +25,14 @@ def matlab_bicubic(image: UInt8[np.ndarray, "h w c"], height: int, width: int) -
     out = image
     for _, axis, length in sorted(passes):  # the axis that shrinks most comes first; of equals, rows
         if length != out.shape[axis]:
-            weights = _matlab_weights(out.shape[axis], length)
+            weights = matlab_weights(out.shape[axis], length)
             wide = np.moveaxis(np.tensordot(weights, out.astype(np.float64), (1, axis)), 0, axis)
             out = np.floor(np.clip(wide, 0, 255) + 0.5).astype(np.uint8)
     return out
 
 
 @functools.lru_cache(maxsize=32)
-def _matlab_weights(old: int, new: int) -> Float[np.ndarray, "new old"]:
+def matlab_weights(old: int, new: int) -> Float[np.ndarray, "new old"]:
     """One row an output pixel: where it reads, and how much of each."""
     scale = new / old
     shrink = min(scale, 1.0)  # antialiasing widens the kernel
