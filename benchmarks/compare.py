@@ -1,6 +1,7 @@
 """Compares two JSON files of one benchmark, and fails if something has become slower.
 
     python -m benchmarks.compare BEFORE.json AFTER.json
+    python -m benchmarks.compare benchmarks/baselines/MACHINE FOLDER    # every file of the first
 
 What is compared are ratios, each to something timed in the same run (a matrix product, the native form, bare
 decoding), so that clock and load weigh little. Exit code 1: a ratio dropped by more than --tolerance, or a
@@ -39,6 +40,38 @@ def changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, fl
     }
 
 
+def compared(before_path: Path, after_path: Path, tolerance: float) -> int:
+    """Prints each row of two files; how many are missing or dropped by more than `tolerance`."""
+    before, after = load(before_path), load(after_path)
+    if before["benchmark"] != after["benchmark"]:
+        raise UserError(
+            f"{before_path} is of benchmarks.{before['benchmark']}, {after_path} of "
+            f"benchmarks.{after['benchmark']}; compare two of the same"
+        )
+    devices = [found.get("machine", {}).get("device") for found in (before, after)]
+    if devices[0] != devices[1]:
+        print(f"note: measured on {devices[0]}, then on {devices[1]}; ratios of two machines may differ")
+    failed = 0
+    for name, change in changes(before["rows"], after["rows"]).items():
+        if change is None:
+            verdict = "MISSING"
+        else:
+            verdict = f"{change - 1:+7.1%}" + ("  SLOWER" if change < 1 - tolerance else "")
+        failed += change is None or change < 1 - tolerance
+        print(f"{name:64} {verdict}")
+    print(f"{failed} of {len(before['rows'])} slower by more than {tolerance:.0%}, or missing")
+    return failed
+
+
+def pairs(before: Path, after: Path) -> list[tuple[Path, Path]]:
+    """Two files, or each file of one folder and that of the same name in the other."""
+    if not before.is_dir():
+        return [(before, after)]
+    if not (found := sorted(before.glob("*.json"))):
+        raise UserError(f"{before} has no figures; make them with python -m benchmarks.all --json {before}")
+    return [(path, after / path.name) for path in found]
+
+
 @one_line_errors
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
@@ -46,22 +79,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("after", type=Path)
     parser.add_argument("--tolerance", type=float, default=TOLERANCE, help="drop of a ratio that is let pass")
     args = parser.parse_args(argv)
-
-    before, after = load(args.before), load(args.after)
-    if before["benchmark"] != after["benchmark"]:
-        raise UserError(
-            f"{args.before} is of benchmarks.{before['benchmark']}, {args.after} of "
-            f"benchmarks.{after['benchmark']}; compare two of the same"
-        )
-    failed = 0
-    for name, change in changes(before["rows"], after["rows"]).items():
-        if change is None:
-            verdict = "MISSING"
-        else:
-            verdict = f"{change - 1:+7.1%}" + ("  SLOWER" if change < 1 - args.tolerance else "")
-        failed += change is None or change < 1 - args.tolerance
-        print(f"{name:64} {verdict}")
-    print(f"{failed} of {len(before['rows'])} slower by more than {args.tolerance:.0%}, or missing")
+    failed = sum(compared(*pair, args.tolerance) for pair in pairs(args.before, args.after))
     return 1 if failed else 0
 
 

@@ -1,0 +1,148 @@
+"""How cost grows with the side of the images and with the batch: seconds, memory, and the exponent in pixels.
+
+    python -m benchmarks.growth --json growth.json --plot docs/growth.svg
+
+An exponent of 1 is a cost in proportion to the pixels; attention between pixels would have 2. Channel
+attention and the FFT (n log n) should stay near 1. All sizes take turns in one run.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+
+from benchmarks.loglog import Line, plot
+from benchmarks.model import Program, forward, planned_memory, training
+from benchmarks.timing import Matmul, Ratio, Timing, arguments, interleaved, row, write
+from smlnet_jax.errors import one_line_errors
+from smlnet_jax.models import VARIANTS, Model, create
+
+
+class Point(NamedTuple):
+    """A program for a batch of square images."""
+
+    program: Program
+    batch: int
+    size: int
+
+    @property
+    def name(self) -> str:
+        return f"{self.program.name}, {self.size}x{self.size}"
+
+
+def points(model: Model, sizes: list[int], batches: list[int], *, step: bool) -> list[Point]:
+    """Every size at the first batch, and every other batch at the first size."""
+    shapes = [(batches[0], size) for size in sizes] + [(batch, sizes[0]) for batch in batches[1:]]
+    kinds = (forward, training) if step else (forward,)
+    return [Point(make(model, batch, size), batch, size) for make in kinds for batch, size in shapes]
+
+
+def measure(points: list[Point], matmul: Matmul, seconds: float) -> dict[str, dict[str, Any]]:
+    """A row for each point. `ratio` is its images/s against the product's speed, in images a TFLOP."""
+    calls, memory = {"matmul": matmul.call}, {}
+    for point in points:
+        given = point.program.start()
+        compiled = point.program.jitted.lower(*given).compile()
+        calls[point.name] = point.program.repeat(compiled, given)
+        memory[point.name] = planned_memory(compiled) / 1e6
+    times = interleaved(calls, seconds=seconds)
+    return {point.name: _row(point, times, matmul, memory[point.name]) for point in points}
+
+
+def _row(point: Point, times: Mapping[str, Timing], matmul: Matmul, memory: float) -> dict[str, Any]:
+    timing = times[point.name]
+    return row(
+        timing,
+        Ratio.of(timing, times["matmul"], 1e12 * point.batch / matmul.flops),
+        "a float32 product, images per TFLOP of it",
+        size=point.size,
+        batch=point.batch,
+        images_per_second=point.batch / timing.median,
+        memory_mb=memory,
+    )
+
+
+def exponent(pixels: list[int], cost: list[float]) -> float:
+    """p of the power law cost ~ pixels^p that fits best."""
+    return float(np.polyfit(np.log(pixels), np.log(cost), 1)[0])
+
+
+def steps_between(pixels: list[int], cost: list[float]) -> list[float]:
+    """The exponent from each point to the next."""
+    return [
+        math.log(cost[i + 1] / cost[i]) / math.log(pixels[i + 1] / pixels[i]) for i in range(len(pixels) - 1)
+    ]
+
+
+def growth(rows: Mapping[str, Mapping[str, Any]], kind: str, batch: int) -> dict[str, Any]:
+    """Exponents in pixels of the seconds and of the memory of `kind`, forward or training, at `batch`."""
+    found = [r for name, r in rows.items() if name.startswith(kind) and r["batch"] == batch]
+    pixels = [r["size"] ** 2 for r in found]
+    seconds, memory = [r["seconds"] for r in found], [r["memory_mb"] for r in found]
+    return {
+        "seconds": exponent(pixels, seconds),
+        "seconds_between": steps_between(pixels, seconds),
+        "memory": exponent(pixels, memory),
+    }
+
+
+def curves(rows: Mapping[str, Mapping[str, Any]], kind: str, batch: int) -> list[Line]:
+    """Milliseconds an image and megabytes, by side."""
+    found = [r for name, r in rows.items() if name.startswith(kind) and r["batch"] == batch]
+    sides = tuple(float(r["size"]) for r in found)
+    return [
+        Line(f"{kind}, ms an image", sides, tuple(1e3 * r["seconds"] / r["batch"] for r in found)),
+        Line(f"{kind}, MB", sides, tuple(r["memory_mb"] for r in found)),
+    ]
+
+
+@one_line_errors
+def main(argv: list[str] | None = None) -> int:
+    parser = arguments(__doc__)
+    parser.add_argument("--variant", default="smlnet_lite")
+    parser.add_argument("--sizes", default="64,128,256,512")
+    parser.add_argument(
+        "--batches", default="1,8", help="the first at all sizes, the others at the first size"
+    )
+    parser.add_argument("--step", action="store_true", help="the training step, too")
+    parser.add_argument("--plot", type=Path, metavar="SVG", help="draw the growth with size")
+    args = parser.parse_args(argv)
+    network = VARIANTS[args.variant]
+    if args.quick:
+        network = dataclasses.replace(VARIANTS["smlnet_test"], branches="spatial")  # compiles in a second
+        args.variant, args.sizes, args.batches, args.seconds = "smlnet_test", "16,32", "1", 0
+    sizes, batches = ([int(n) for n in text.split(",")] for text in (args.sizes, args.batches))
+    matmul = Matmul(128 if args.quick else 2048 if jax.devices()[0].platform == "cpu" else 8192)
+    rows = measure(points(create(network), sizes, batches, step=args.step), matmul, args.seconds)
+    for name, found in rows.items():
+        low, high = found["seconds_quartiles"]
+        print(
+            f"{name:40} {found['images_per_second']:8.1f} images/s  {1e3 * found['seconds']:8.1f} ms "
+            f"({1e3 * low:.1f} to {1e3 * high:.1f})  {found['memory_mb']:7.0f} MB"
+        )
+    exponents, lines = {}, []
+    for kind in ("forward", "training") if args.step else ("forward",):
+        exponents[kind] = growth(rows, kind, batches[0])
+        lines += curves(rows, kind, batches[0])
+        between = ", ".join(f"{p:.2f}" for p in exponents[kind]["seconds_between"])
+        print(
+            f"{kind}: seconds ~ pixels^{exponents[kind]['seconds']:.2f} ({between} from size to size), "
+            f"memory ~ pixels^{exponents[kind]['memory']:.2f}"
+        )
+    write(args.json, "growth", rows, variant=args.variant, exponents=exponents)
+    if args.plot:
+        title = f"{args.variant}, batch {batches[0]}; the dashed lines grow with the pixels"
+        args.plot.write_text(plot(lines, title, "side of the image"), encoding="utf-8")
+        print(f"wrote {args.plot}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
