@@ -30,11 +30,14 @@ def run(job: Callable[[Config, Path], int], workdir_help: str) -> NoReturn:
     sys.exit(one_line_errors(app.run)(one_line_errors(main), flags_parser=parse))
 
 
-def parse(argv: Sequence[str]) -> list[str]:
-    """Reads the flags and returns what they left; `UserError` for one that is unknown or cannot be read."""
+def parse(argv: Sequence[str], check: Callable[[str], None] = check_key) -> list[str]:
+    """Reads the flags and returns what they left; `UserError` for one that is unknown or cannot be read.
+
+    `check(path)` raises it for an override, such as `train.steps`, that cannot be.
+    """
     for argument in argv[1:]:
         if argument.startswith(OVERRIDE):  # config_flags would answer a wrong key with a traceback
-            check_key(argument.removeprefix(OVERRIDE).partition("=")[0])
+            check(argument.removeprefix(OVERRIDE).partition("=")[0])
     quiet = f"--verbosity={logging.WARNING}"  # the libraries' notes would cut through the progress line
     try:
         rest = flags.FLAGS([argv[0], quiet, *argv[1:]])

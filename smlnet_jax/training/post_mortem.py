@@ -12,9 +12,13 @@ from smlnet_jax.training.sharding import to_host
 from smlnet_jax.training.step import Images, network_input
 
 
+class Diverged(UserError):
+    """A run that no longer gives finite numbers; started again, it would do the same."""
+
+
 def diverged(
     model: Model, params: Params, last: Dispatched, bad_in_row: int, *, saved: int | None
-) -> UserError:
+) -> Diverged:
     """The error to raise: step, files of the batch, the module whose output was first not finite, and what is
     left.
 
@@ -22,7 +26,7 @@ def diverged(
     must call it; each names its own part of the batch.
     """
     kept = f"the checkpoint of step {saved} is intact" if saved else "there is no checkpoint yet"
-    return UserError(
+    return Diverged(
         f"loss or gradient was not finite in {bad_in_row} updates in a row, the last at step {last.step} on "
         f"{', '.join(last.batch.names)}; {_culprit(model, to_host(params), last.batch)}; {kept}: look at "
         "those images, or lower --config.optim.lr in another --workdir"

@@ -1,0 +1,50 @@
+"""Where a campaign keeps what, and JSON that is written whole or not at all.
+
+campaign.json                  what the campaign is, and each start of it
+bicubic/                       scores of bicubic
+members/NAME/pace/             how fast it trains (budget `seconds`)
+members/NAME/seed_N/           a workdir of train.py and eval.py, with job.json, outcome.json and log.txt
+report.html, report.md, results.json
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from smlnet_jax.campaign.plan import Run
+from smlnet_jax.errors import UserError
+
+STOPPED = 3  # exit code of a job that was asked to stop, and did before its end
+
+
+def run_folder(workdir: Path, run: Run) -> Path:
+    return workdir / "members" / run.member.name / f"seed_{run.seed}"
+
+
+def read_json(path: Path) -> Any:
+    """Its content; `UserError` if it is not there or no JSON."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UserError(
+            f"{path} cannot be read ({error}); restore it, or start in another --workdir"
+        ) from error
+
+
+def write_json(path: Path, content: Any) -> None:
+    write_text(path, json.dumps(content, indent=2, allow_nan=False) + "\n")
+
+
+def write_text(path: Path, text: str) -> None:
+    """Writes a file, whole or not at all; makes its folder."""
+    part = path.with_name(path.name + ".part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part.write_text(text, encoding="utf-8")
+        part.replace(path)
+    except OSError as error:
+        raise UserError(
+            f"cannot write {path} ({error.strerror}); free it, or give another --workdir"
+        ) from error

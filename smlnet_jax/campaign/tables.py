@@ -1,0 +1,219 @@
+"""The tables and sentences of a report, as text; `markdown` and `page` dress them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+from smlnet_jax.campaign.comparison import BETTER, UNDECIDED, WORSE
+from smlnet_jax.training.progress import duration
+
+Results = Mapping[str, Any]  # the content of results.json
+NOTHING = "–"  # a cell without a value
+_FORMS = {"psnr": ("{:.3f}", "{:+.3f}"), "ssim": ("{:.4f}", "{:+.4f}")}
+
+
+class Table(NamedTuple):
+    """`rows` of as many cells as `head`. `marks` names what a row is: reference, better, worse or nothing."""
+
+    head: list[str]
+    rows: list[list[str]]
+    marks: list[str]
+
+
+def scores(results: Results, dataset: str, protocol: str) -> Table:
+    """One data set under one protocol: bicubic, the reference, then the others in the order of the config."""
+    head = [
+        "method", "seeds", "parameters", "GMACs", "images/s", "training",
+        "PSNR, dB", "difference [95 %]", "PSNR is", "SSIM", "difference [95 %]", "SSIM is",
+    ]  # fmt: skip
+    rows, marks = [], []
+    for name, method in methods(results):
+        cells = [name, *cost(method)]
+        for metric in ("psnr", "ssim"):
+            cells += [
+                score(method, dataset, protocol, metric),
+                *difference(method, dataset, protocol, metric, is_reference=name == results["reference"]),
+            ]
+        rows.append(cells)
+        found = comparison(method, dataset, protocol, "psnr")
+        marks.append(
+            "reference"
+            if name == results["reference"]
+            else {BETTER: "better", WORSE: "worse"}.get(found["verdict"] if found else "", "")
+        )
+    return Table(head, rows, marks)
+
+
+def training(results: Results) -> Table:
+    """What each member is, and what became of its runs."""
+    head = [
+        "member",
+        "differs in",
+        "steps",
+        "images seen",
+        "images/s",
+        "training",
+        "best val PSNR, dB",
+        "runs",
+    ]
+    rows = []
+    for name, member in results["members"].items():
+        steps = member["steps"]
+        rows.append(
+            [
+                name,
+                ", ".join(map(_override, member["overrides"].items())) or "nothing",
+                NOTHING if steps is None else f"{steps:,}",
+                NOTHING if steps is None else f"{steps * results['batch_size']:,}",
+                _number(member["images_per_second"], "{:,.1f}"),
+                _seconds(member["training_seconds"]),
+                _number(member["val_psnr"], "{:.3f}"),
+                ", ".join(f"{seed} {run['status']}" for seed, run in member["runs"].items()),
+            ]
+        )
+    return Table(head, rows, ["reference" if row[0] == results["reference"] else "" for row in rows])
+
+
+def findings(results: Results, dataset: str) -> list[str]:
+    """Who is better and who worse than the reference, by PSNR under the main protocol: a sentence each."""
+    groups: dict[str, list[str]] = {BETTER: [], WORSE: [], UNDECIDED: []}
+    for name, method in methods(results):
+        if found := comparison(method, dataset, results["protocol"], "psnr"):
+            groups[found["verdict"]].append(f"{name} ({_FORMS['psnr'][1].format(found['mean'])} dB)")
+    reference = results["reference"]
+    words = {
+        BETTER: f"better than {reference}",
+        WORSE: f"worse than {reference}",
+        UNDECIDED: f"not told apart from {reference}",
+    }
+    return [f"{words[group]}: {', '.join(names)}" for group, names in groups.items() if names]
+
+
+def mishaps(results: Results) -> Iterator[str]:
+    """What went wrong, and what a reader may mistake: a sentence each."""
+    for name, member in results["members"].items():
+        for seed, run in member["runs"].items():
+            if run["status"] in ("failed", "diverged"):
+                yield f"{name}, seed {seed}, {run['status']}: {run['reason']}"
+            elif run["status"] == "done" and run.get("val_psnr") is None:
+                yield f"{name}, seed {seed}: no validation was finite, so its last checkpoint was scored"
+    runs = [run for member in results["members"].values() for run in member["runs"].values()]
+    revisions = sorted({run["revision"] for run in runs if run.get("revision")})
+    if len(revisions) > 1:
+        yield f"the runs are of {len(revisions)} revisions of the code: {', '.join(revisions)}"
+    elif revisions and revisions[0].endswith("+changes"):
+        yield "the code of the runs was not what its revision holds: it had changes that were not committed"
+    devices = sorted({run["device"] for run in runs if run.get("device")})
+    if len(devices) > 1:
+        yield f"the runs are of different devices, so their speeds do not compare: {', '.join(devices)}"
+
+
+def state(results: Results) -> str:
+    """How far the campaign is."""
+    states = [run["status"] for member in results["members"].values() for run in member["runs"].values()]
+    count = {one: states.count(one) for one in ("done", "failed", "diverged", "begun", "waiting")}
+    rest = ", ".join(f"{number} {one}" for one, number in count.items() if number and one != "done")
+    return f"{count['done']} of {len(states)} runs are done" + (f" ({rest})" if rest else "")
+
+
+def facts(results: Results) -> list[tuple[str, str]]:
+    """How it was done: a name and a sentence each."""
+    sets = "; ".join(f"{n}: {s['images']} images of {s['source']}" for n, s in results["datasets"].items())
+    steps = {"steps": "the same number of steps", "seconds": "the same seconds of training"}
+    start = results["starts"][-1] if results["starts"] else {}
+    devices = {
+        f"{run['devices']} x {run['device']}" if run["devices"] > 1 else run["device"]
+        for member in results["members"].values()
+        for run in member["runs"].values()
+        if run["status"] == "done"
+    }
+    val = f"the first {results['val_images']} images" if results["val_images"] else "all images"
+    found = [
+        ("task", f"x{results['scale']} to {results['size']}x{results['size']}, LR by {results['lr_kernel']}"),
+        ("trained on", f"{results['train']}, batches of {results['batch_size']}, {steps[results['budget']]}"),
+        ("checkpoint", f"{results['checkpoint']}, {val} of {results['val']}; test images had no part in it"),
+        ("tested on", sets),
+        ("hardware", ", ".join(sorted(devices)) or NOTHING),
+    ]
+    if start:
+        versions = ", ".join(f"{name} {version}" for name, version in start["versions"].items())
+        machine = start["machine"]
+        found += [
+            ("machine", f"{machine['cpu']}, {machine['cores']} cores, {machine['system']}"),
+            ("versions", versions),
+            ("revision", start["revision"] or "not known: not run from a git checkout"),
+            ("begun", f"{results['starts'][0]['time']}, started {len(results['starts'])} times"),
+        ]
+    return [*found, ("written", results["written"])]
+
+
+READING = (
+    "PSNR and SSIM are means over the images, then over the seeds; what follows ± is the standard deviation "
+    "of the seeds' means. A difference is method minus reference over the seeds that both have: the mean "
+    "over the images, each averaged over seeds first, and its 95 % interval by a paired bootstrap over images.",
+    "Better and worse mean that the interval leaves 0 out and that every seed has the same sign. All else is "
+    "not told apart, which does not mean equal. With one seed the verdict is about those two trainings only.",
+    "Each interval is right in 95 of 100 cases by itself; among many rows some will be wrong. None says "
+    "anything about longer training, other data or larger networks.",
+    "Training is the time of the steps alone: no compilation, validation or saving.",
+)
+
+
+def methods(results: Results) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Bicubic, the reference, the others."""
+    yield "bicubic", results["bicubic"]
+    reference = results["reference"]
+    yield reference, results["members"][reference]
+    yield from ((name, member) for name, member in results["members"].items() if name != reference)
+
+
+def comparison(method: Mapping[str, Any], dataset: str, protocol: str, metric: str) -> dict[str, Any] | None:
+    return method["difference"][dataset][protocol][metric] if method["difference"] else None
+
+
+def cost(method: Mapping[str, Any]) -> list[str]:
+    """Seeds, parameters, GMACs, images a second, training time."""
+    if "runs" not in method:
+        return ["", "0", "0", "", ""]
+    done = sum(run["status"] == "done" for run in method["runs"].values())
+    return [
+        f"{done} of {len(method['runs'])}",
+        _number(method["parameters"], "{:.2f} M", 1e-6),
+        _number(method["macs"], "{:.3f}", 1e-9),
+        _number(method["images_per_second"], "{:,.1f}"),
+        _seconds(method["training_seconds"]),
+    ]
+
+
+def score(method: Mapping[str, Any], dataset: str, protocol: str, metric: str) -> str:
+    if not method["scores"]:
+        return NOTHING
+    found = method["scores"][dataset][protocol][metric]
+    form = _FORMS[metric][0]
+    spread = f" ± {form.format(found['spread'])}" if found["spread"] is not None else ""
+    return _number(found["mean"], form) + spread
+
+
+def difference(
+    method: Mapping[str, Any], dataset: str, protocol: str, metric: str, *, is_reference: bool = False
+) -> tuple[str, str]:
+    """The difference with its interval, and the verdict with the number of seeds that it rests on."""
+    found = comparison(method, dataset, protocol, metric)
+    if not found:
+        return ("", "reference") if is_reference else (NOTHING, NOTHING)
+    mean, low, high = (_FORMS[metric][1].format(found[key]) for key in ("mean", "low", "high"))
+    one = " (1 seed)" if len(found["by_seed"]) == 1 else ""
+    return f"{mean} [{low}, {high}]", found["verdict"] + one
+
+
+def _number(value: float | None, form: str, factor: float = 1.0) -> str:
+    return NOTHING if value is None else form.format(value * factor)
+
+
+def _seconds(value: float | None) -> str:
+    return NOTHING if value is None else duration(value)
+
+
+def _override(item: tuple[str, Any]) -> str:
+    return f"{item[0]}={str(item[1]).replace(' ', '')}"
