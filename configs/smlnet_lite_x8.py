@@ -15,8 +15,10 @@ def get_config():
     config.loss.spectral_on = "spa"
     config.loss.fre_weight = 0.2
     config.loss.fre_weight_final = 0.02
-    config.optim.lr = 1e-3
-    config.optim.warmup_steps = 100
-    config.train.steps = 3_300
-    config.train.batch_size = 16
+    config.data.zoom = (1.0, 1.0)
+    config.optim.name = "muon"
+    config.optim.lr = 2.5e-3
+    config.optim.warmup_steps = 300
+    config.train.steps = 6_600
+    config.train.batch_size = 8
     return config

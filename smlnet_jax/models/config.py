@@ -114,10 +114,11 @@ VARIANTS: dict[str, ModelConfig] = {
     "smlnet_wide": ModelConfig(spat_widths=(48, 64, 96, 128), freq_widths=(48, 64, 96, 128)),
     "smlnet_lite": ModelConfig(
         spat_widths=(64, 96, 128, 128),
-        freq_widths=(32,) * 4,
+        freq_widths=(16, 32, 32, 32),
         blocks=(1,) * 4,
         res_blocks=1,
         unshuffle=4,
+        fusion_levels=(1, 2, 3),
         attention_depthwise=False,
         spectrum="complex",
         spectral_kernel=1,

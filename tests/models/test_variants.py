@@ -17,7 +17,7 @@ SIZES = {
     "smlnet_s": (1.55, 4.02),
     "smlnet_t": (0.98, 3.24),
     "smlnet_wide": (13.4, 15.3),
-    "smlnet_lite": (3.9, 0.62),
+    "smlnet_lite": (3.80, 0.541),
     "smlnet_test": (0.23, 0.73),
 }
 TEST = VARIANTS["smlnet_test"]
