@@ -1,0 +1,21 @@
+#!/bin/bash
+# Several processes on this machine's CPU, with Gloo between them: to try a command before a cluster runs it.
+#
+#   PROCESSES=2 launch/local.sh --config=configs/smlnet_test.py --workdir=runs/try --config.data.train=faces
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+count=${PROCESSES:-2} coordinator="localhost:${PORT:-12355}" started=()
+export JAX_PLATFORMS=cpu
+trap 'kill -TERM "${started[@]}" 2>/dev/null || true' INT TERM
+for ((rank = 0; rank < count; rank++)); do
+  "${PYTHON:-python}" train.py --config.train.distributed=True --config.train.coordinator="$coordinator" \
+    --config.train.num_processes="$count" --config.train.process_id="$rank" "$@" &
+  started+=($!)
+done
+
+code=0
+for process in "${started[@]}"; do
+  wait "$process" || code=$?
+done
+exit "$code"

@@ -1,0 +1,264 @@
+"""The scripts and manifests of launch/: what they would start, and, slow, that it trains.
+
+Cluster programs are stand-ins on PATH that do on one machine what theirs do on many: start the processes,
+each with its part of the environment.
+"""
+
+import os
+import re
+import shutil
+import signal
+import stat
+import subprocess
+import sys
+import time
+
+import pytest
+import yaml
+
+from tests.training.bench import rows
+from tests.training.command import REPO
+from tests.training.test_distributed import free_port
+
+LAUNCH = REPO / "launch"
+MANIFESTS = ("kubernetes_job.yaml", "kubernetes_jobset.yaml")
+SCRIPTS = sorted(path.name for path in LAUNCH.iterdir() if path.suffix in (".sh", ".sbatch"))
+
+SRUN = """#!/bin/bash
+[[ $1 == --kill-on-bad-exit=1 ]] && shift
+for ((i = 0; i < COUNT; i++)); do
+  SLURM_JOB_ID=$JOB SLURM_STEP_NODELIST=localhost SLURM_NTASKS=$COUNT SLURM_PROCID=$i SLURM_LOCALID=$i "$@" &
+done
+for ((i = 0; i < COUNT; i++)); do wait -n || exit 1; done
+"""
+MPIRUN = """#!/bin/bash
+[[ $1 == --version ]] && { echo 'mpirun (Open MPI) 5.0.5'; exit; }
+count=$2; shift 4 # -n COUNT --host HOSTS
+while [[ $1 == -x ]]; do shift 2; done
+for ((i = 0; i < count; i++)); do OMPI_COMM_WORLD_RANK=$i "$@" & done
+for ((i = 0; i < count; i++)); do wait -n || exit 1; done
+"""
+SAYS = """#!/bin/bash
+printf '%s|' "$@" >>"$SAID"; echo >>"$SAID"
+"""
+
+
+@pytest.fixture
+def programs(tmp_path, monkeypatch):
+    """Puts stand-ins first on PATH, by name and text."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    monkeypatch.setenv("PATH", f"{folder}{os.pathsep}{os.environ['PATH']}")
+
+    def put(**texts: str) -> None:
+        for name, text in texts.items():
+            (folder / name).write_text(text)
+            (folder / name).chmod(0o755)
+
+    return put
+
+
+@pytest.fixture
+def said(tmp_path, monkeypatch):
+    """What `SAYS` was called with, sorted."""
+    monkeypatch.setenv("SAID", str(tmp_path / "said"))
+    return lambda: sorted(line.split("|")[:-1] for line in (tmp_path / "said").read_text().splitlines())
+
+
+def launch(script: str, *flags: str, **environment: str) -> subprocess.CompletedProcess:
+    return subprocess.run(
+        ["bash", str(LAUNCH / script), *flags],
+        env={**os.environ, **environment}, capture_output=True, text=True, timeout=500, cwd=REPO, check=False,
+    )  # fmt: skip
+
+
+def pods(manifest: str) -> tuple[dict, dict]:
+    """The pods' container, and the Job's spec, of a manifest."""
+    *_, last = yaml.safe_load_all((LAUNCH / manifest).read_text())
+    job = last["spec"] if last["kind"] == "Job" else last["spec"]["replicatedJobs"][0]["template"]["spec"]
+    [container] = job["template"]["spec"]["containers"]
+    return container, job
+
+
+def expanded(container: dict, index: int) -> tuple[list[str], dict[str, str]]:
+    """Command and environment of pod `index`, as Kubernetes makes them."""
+    values = {entry["name"]: entry.get("value", str(index)) for entry in container["env"]}
+    return [re.sub(r"\$\((\w+)\)", lambda m: values[m[1]], word) for word in container["command"]], values
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_script_is_bash_that_can_be_started(script):
+    assert subprocess.run(["bash", "-n", str(LAUNCH / script)], check=False).returncode == 0
+    assert (LAUNCH / script).stat().st_mode & stat.S_IXUSR
+    if shellcheck := shutil.which("shellcheck"):
+        found = subprocess.run(
+            [shellcheck, str(LAUNCH / script)], capture_output=True, text=True, check=False
+        )
+        assert found.returncode == 0, found.stdout
+
+
+@pytest.mark.parametrize("manifest", MANIFESTS)
+def test_manifest_names_as_many_processes_as_it_starts_and_pod_0_as_coordinator(manifest):
+    documents = list(yaml.safe_load_all((LAUNCH / manifest).read_text()))
+    container, job = pods(manifest)
+    assert job["completionMode"] == "Indexed"
+    assert job["completions"] == job["parallelism"]
+    name = documents[-1]["metadata"]["name"]
+    if documents[-1]["kind"] == "Job":  # pods are NAME-INDEX.SUBDOMAIN, if a headless service has that name
+        assert documents[0]["spec"]["clusterIP"] == "None"
+        assert documents[0]["spec"]["selector"] == {"job-name": name}
+        assert documents[0]["metadata"]["name"] == job["template"]["spec"]["subdomain"]
+        first = f"{name}-0.{job['template']['spec']['subdomain']}"
+    else:  # and NAME-REPLICATED_JOB-0-INDEX.NAME
+        first = f"{name}-{documents[-1]['spec']['replicatedJobs'][0]['name']}-0-0.{name}"
+    for index in range(job["completions"]):
+        command, values = expanded(container, index)
+        port = container["ports"][0]["containerPort"]
+        assert f"--config.train.coordinator={first}:{port}" in command
+        assert f"--config.train.num_processes={job['completions']}" in command
+        assert f"--config.train.process_id={index}" in command
+        workdir = next(word.partition("=")[2] for word in command if word.startswith("--workdir"))
+        assert values["DONE"].startswith(f"{workdir}/checkpoints/")
+
+
+def test_every_mpi_process_gets_its_own_rank_and_words_with_spaces_whole(programs, said):
+    programs(mpirun=MPIRUN, says=SAYS)
+    assert launch("mpirun.sh", "--workdir=a b", HOSTS="one,two", PYTHON="says", PORT="7").returncode == 0
+    assert said() == [
+        ["train.py", "--config.train.distributed=True", "--config.train.coordinator=one:7",
+         "--config.train.num_processes=2", f"--config.train.process_id={rank}", "--workdir=a b"]
+        for rank in (0, 1)
+    ]  # fmt: skip
+
+
+def test_every_host_of_a_tpu_slice_gets_the_command(programs, said):
+    programs(gcloud=SAYS)
+    assert launch("tpu_pod.sh", "--workdir=a b", TPU="slice", ZONE="here").returncode == 0
+    [words] = said()
+    assert words[:7] == ["compute", "tpus", "tpu-vm", "ssh", "slice", "--zone=here", "--worker=all"]
+    assert words[7] == (
+        r"--command=cd smlnet_jax && python train.py --config.train.distributed=True --workdir=a\ b"
+    )
+
+
+@pytest.mark.parametrize(("script", "name"), [("tpu_pod.sh", "TPU"), ("mpirun.sh", "HOSTS")])
+def test_script_without_its_settings_says_which(script, name):
+    failed = launch(script)
+    assert failed.returncode != 0 and f"{name}=" in failed.stderr
+
+
+def test_failure_of_one_local_process_is_the_script_s(programs):
+    programs(fails="#!/bin/bash\n[[ $* != *process_id=1* ]]")
+    assert launch("local.sh", PYTHON="fails", PROCESSES="3").returncode == 1
+    assert launch("local.sh", PYTHON="true", PROCESSES="3").returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("code", "done", "expected"),
+    [(0, True, 0), (0, False, 1), (2, True, 2)],
+    ids=["done", "stopped", "failed"],
+)
+def test_pod_succeeds_only_when_the_last_checkpoint_is_there(programs, tmp_path, code, done, expected):
+    programs(exits=f"#!/bin/bash\nexit {code}")
+    where = tmp_path if done else tmp_path / "checkpoints" / "9"
+    assert launch("kubernetes.sh", PYTHON="exits", DONE=str(where)).returncode == expected
+
+
+def test_pod_hands_sigterm_on_and_waits_for_the_save(programs, tmp_path):
+    programs(
+        saves=f"#!/bin/bash\ntrap 'sleep 0.2; touch {tmp_path}/saved; exit 0' TERM\n"
+        f"touch {tmp_path}/up\nwhile :; do sleep 0.05; done"
+    )
+    pod = subprocess.Popen(
+        ["bash", str(LAUNCH / "kubernetes.sh")], env={**os.environ, "PYTHON": "saves", "DONE": "/nowhere"}
+    )
+    for _ in range(200):
+        if (tmp_path / "up").exists():
+            break
+        time.sleep(0.05)
+    pod.send_signal(signal.SIGTERM)
+    assert pod.wait(timeout=30) == 1
+    assert (tmp_path / "saved").exists()
+
+
+def losses(workdir):
+    return [row["loss"] for row in rows(workdir) if "loss" in row]
+
+
+@pytest.fixture(scope="module")
+def alone(command, tmp_path_factory):
+    """The losses of one process."""
+    workdir = tmp_path_factory.mktemp("alone")
+    code, said = command.finish(*command.flags, "--config.train.steps=2", f"--workdir={workdir}")
+    assert code == 0, said
+    return losses(workdir)
+
+
+@pytest.fixture
+def trains(command, tmp_path, alone):
+    """Checks that a start of two steps ends well, with the losses of one process."""
+    flags = (*command.flags, "--config.train.steps=2", f"--workdir={tmp_path / 'run'}")
+
+    def check(start) -> None:
+        done = start(*flags)
+        assert done.returncode == 0, done.stderr
+        assert losses(tmp_path / "run") == pytest.approx(alone, rel=1e-4)
+
+    return check
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("count", ["2", "4"])
+def test_processes_of_this_machine_train_like_one(trains, count):
+    trains(
+        lambda *flags: launch(
+            "local.sh", *flags, PROCESSES=count, PYTHON=sys.executable, PORT=str(free_port())
+        )
+    )
+
+
+@pytest.mark.slow
+def test_slurm_job_trains_from_its_environment_alone(trains, programs):
+    programs(srun=SRUN)
+    job = free_port()  # JAX makes the port of it
+    trains(
+        lambda *flags: launch(
+            "slurm.sbatch", *flags, PYTHON=sys.executable, COUNT="2", JOB=str(job), JAX_PLATFORMS="cpu"
+        )
+    )
+
+
+@pytest.mark.slow
+def test_mpi_processes_train(trains, programs):
+    programs(mpirun=MPIRUN)
+    hosts, port = "localhost,localhost", str(free_port())
+    trains(
+        lambda *flags: launch(
+            "mpirun.sh", *flags, PYTHON=sys.executable, HOSTS=hosts, PORT=port, JAX_PLATFORMS="cpu"
+        )
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("manifest", MANIFESTS)
+def test_pods_train_by_the_manifest_s_command(trains, manifest, tmp_path):
+    container, job = pods(manifest)
+    address = f"localhost:{free_port()}"
+
+    def start(*flags: str) -> subprocess.CompletedProcess:
+        started = []
+        for index in range(job["completions"]):
+            command, values = expanded(container, index)
+            command = [re.sub(r"(?<=coordinator=).*", address, word) for word in command]
+            values |= {"DONE": str(tmp_path / "run" / "checkpoints" / "2"), "PYTHON": sys.executable}
+            started.append(
+                subprocess.Popen(
+                    [*command, *flags], env={**os.environ, "JAX_PLATFORMS": "cpu", **values},
+                    cwd=REPO, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True,
+                )
+            )  # fmt: skip
+        said = [process.communicate(timeout=500)[1] for process in started]
+        code = max(process.returncode for process in started)
+        return subprocess.CompletedProcess(container["command"], code, stderr="\n".join(said))
+
+    trains(start)
