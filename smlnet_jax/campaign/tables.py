@@ -150,8 +150,9 @@ def facts(results: Results) -> list[tuple[str, str]]:
 
 READING = (
     "PSNR and SSIM are means over the images, then over the seeds; what follows ± is the standard deviation "
-    "of the seeds' means. A difference is method minus reference over the seeds that both have: the mean "
-    "over the images, each averaged over seeds first, and its 95 % interval by a paired bootstrap over images.",
+    "of the seeds' means. A difference is method minus reference over the seeds that both have: the mean of "
+    "the images' differences, each averaged over seeds first, and its 95 % interval by a paired bootstrap "
+    "over images.",
     "Better and worse mean that the interval leaves 0 out and that every seed has the same sign. All else is "
     "not told apart, which does not mean equal. With one seed the verdict is about those two trainings only.",
     "Each interval is right in 95 of 100 cases by itself; among many rows some will be wrong. None says "

@@ -56,7 +56,7 @@ class PReLU(nnx.Module):
     """max(x, 0) + a min(x, 0) with one learned slope (He et al., ICCV 2015)."""
 
     def __init__(self):
-        self.slope = nnx.Param(jnp.full((), 0.25))
+        self.slope = nnx.Param(jnp.full((), 0.25, jnp.float32))
 
     def __call__(self, x: Float[Array, " ..."]) -> Float[Array, " ..."]:
         return jnp.where(x >= 0, x, self.slope[...].astype(x.dtype) * x)

@@ -32,6 +32,7 @@ def test_params_are_a_plain_dict_with_string_keys_and_float32_arrays(params):
     for path, leaf in jax.tree.leaves_with_path(params):
         assert all(isinstance(entry.key, str) for entry in path)
         assert leaf.dtype == jnp.float32
+        assert not leaf.weak_type  # the first update would return a strong one, and the step compile again
 
 
 def test_init_is_a_function_of_its_key(model, params):

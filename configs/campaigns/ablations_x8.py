@@ -1,0 +1,45 @@
+"""What each part of SMLNet brings: one change at a time on smlnet_s, x8, 16 -> 128. See docs/campaigns.md.
+
+Cost:    4.02 GMACs an image and less; 20k steps of 32, three seeds each. For GPUs.
+Command: python -m smlnet_jax.campaign --config=configs/campaigns/ablations_x8.py --workdir=W
+             --config.data.train=A --config.data.val=B --config.eval.data=celeba=C,lfw=D
+"""
+
+from configs import base
+from smlnet_jax.campaign.plan import section
+
+MEMBERS = {
+    "smlnet_s": {},
+    # Branches, and what passes between them.
+    "spatial": {"model.branches": "spatial"},
+    "frequency": {"model.branches": "frequency"},
+    "no_interaction": {"model.fusion": "none"},
+    "concat": {"model.fusion": "concat"},
+    "gate": {"model.fusion": "gate"},
+    "one_way": {"model.two_way": False},
+    "decoder_only": {"model.fusion_stages": "decoder"},
+    # Receptive fields.
+    "no_mfeb": {"model.mfeb_kernels": ()},
+    "mfeb_3": {"model.mfeb_kernels": (3,)},
+    "mfeb_1_3": {"model.mfeb_kernels": (1, 3)},
+    "mfeb_3_5_7_9": {"model.mfeb_kernels": (3, 5, 7, 9)},
+    # The spectrum.
+    "complex": {"model.spectrum": "complex"},
+    "complex_1x1": {"model.spectrum": "complex", "model.spectral_kernel": 1},
+    "polar": {"model.spectrum": "polar"},
+    "no_radial_gain": {"model.radial_bands": 0},
+    # Losses.
+    "loss_on_spa": {"loss.spectral_on": "spa"},
+    "no_spectral_loss": {"loss.spectral_weight": 0.0},
+    "no_fre_loss": {"loss.fre_weight": 0.0, "loss.fre_weight_final": 0.0, "loss.spectral_on": "spa"},
+    "fading_fre_loss": {"loss.fre_weight_final": 0.0},
+    "polar_loss": {"loss.spectral": "polar"},
+}
+
+
+def get_config():
+    config = base.get_config()
+    config.model.name = "smlnet_s"
+    config.train.steps = 20_000
+    config.campaign = section(members=MEMBERS, reference="smlnet_s", seeds=(0, 1, 2))
+    return config
