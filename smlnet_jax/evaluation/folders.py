@@ -1,36 +1,31 @@
-"""Scores a folder of results, whoever made them, against a folder of originals."""
+"""Scores a folder of results, whoever made them: against a folder of originals, or by themselves."""
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, UInt8
 
 from smlnet_jax.data.decode import decode
-from smlnet_jax.data.degrade import make_lr
 from smlnet_jax.errors import UserError
+from smlnet_jax.evaluation.measures import PLAIN, Columns, Image, Wanted, collect, size, unit
 from smlnet_jax.evaluation.pairing import LISTED, Pair
-from smlnet_jax.metrics import band_floor, band_psnr, psnr, ssim, vif
-from smlnet_jax.restoration.align import canonical_landmarks
-from smlnet_jax.restoration.consistency import lr_consistency
-from smlnet_jax.restoration.identity import SFace
-
-Image = UInt8[np.ndarray, "h w 3"]
-Measure = Callable[[Image, Image], float]  # of a restored image and its original
+from smlnet_jax.metrics import band_floor, band_psnr, psnr, ssim
 
 
 @dataclass(frozen=True)
 class FolderScores:
-    """Per-image scores by column, in the order of `names`; and why what is left out could not be had."""
+    """Per-image scores by column, in the order of `names`; scores of the set as a whole; and why what is left
+    out could not be had."""
 
     names: tuple[str, ...]
     columns: Mapping[str, Float[np.ndarray, " n"]]
+    of_all: Mapping[str, float] = field(default_factory=dict)
     left_out: Mapping[str, str] = field(default_factory=dict)
 
     def mean(self, column: str) -> float:
@@ -38,17 +33,14 @@ class FolderScores:
         return float(self.columns[column].mean())
 
 
-def score_pairs(
-    pairs: Sequence[Pair], protocols: Sequence[str], *, scale: int = 0, identity: bool = False
-) -> FolderScores:
-    """Scores of every pair: PSNR and SSIM under `protocols`, PSNR by band, VIF.
+def score_pairs(pairs: Sequence[Pair], protocols: Sequence[str], wanted: Wanted = PLAIN) -> FolderScores:
+    """Scores of every pair: PSNR and SSIM under `protocols`, PSNR by band, VIF, and what is `wanted` beyond.
 
-    `scale` > 0 adds the LR consistency, for LR by Pillow's bicubic; `identity` the cosine of SFace, for faces
-    in the canonical crop. A measure that cannot be had for one image is left out for all. Raises `UserError`
-    for files that are no images, for images too small, and with a list if any pair differs in size.
+    A measure that cannot be had for one image is left out for all. Raises `UserError` for files that are no
+    images, for images too small, and with a list if any pair differs in size.
     """
-    measures, left_out = _further_measures(scale, identity)
-    rows: list[dict[str, float]] = []
+    further = collect(wanted, paired=True)
+    rows: list[Columns] = []
     unlike: list[str] = []
     for pair in pairs:
         sr, hr = read_image(pair.sr), read_image(pair.hr)
@@ -60,18 +52,28 @@ def score_pairs(
             row = _score(sr, hr, tuple(protocols))
         except UserError as error:
             raise UserError(f"{pair.name}: {error}") from error
-        rows.append(row)
-        for name, measure in list(measures.items()):
-            try:
-                row[name] = measure(sr, hr)
-            except UserError as error:
-                left_out[name] = f"{pair.name}: {error}"
-                del measures[name]
+        rows.append(row | further.of(pair.name, sr, hr))
     if unlike:
         raise UserError(_unlike(unlike))
-    kept = [column for column in rows[-1] if column not in left_out]
-    columns = {column: np.array([row[column] for row in rows]) for column in kept}
-    return FolderScores(tuple(pair.name for pair in pairs), columns, left_out)
+    return FolderScores(
+        tuple(pair.name for pair in pairs), _columns(rows), further.of_all(), further.left_out
+    )
+
+
+def score_alone(folder: Path, files: Sequence[Path], wanted: Wanted) -> FolderScores:
+    """Scores of results without originals, by what is `wanted` of measures that need none.
+
+    Raises `UserError` for files that are no images, and with the reasons if no measure is left.
+    """
+    further = collect(wanted, paired=False)
+    names = tuple(file.relative_to(folder).as_posix() for file in files)
+    rows = [further.of(name, read_image(file), None) for name, file in zip(names, files, strict=True)]
+    of_all = further.of_all()
+    columns = _columns(rows)
+    if not columns and not of_all:
+        reasons = "; ".join(f"{name}: {reason}" for name, reason in further.left_out.items())
+        raise UserError(f"nothing could be measured of {folder}: {reasons}")
+    return FolderScores(names, columns, of_all, further.left_out)
 
 
 def read_image(path: Path) -> Image:
@@ -83,18 +85,18 @@ def read_image(path: Path) -> Image:
     return decode(data, str(path))
 
 
-def size(image: Image) -> str:
-    """Width and height, as people write them."""
-    return f"{image.shape[1]}x{image.shape[0]}"
-
-
 def _unlike(lines: list[str]) -> str:
     more = [f"  and {len(lines) - LISTED:,} more"] if len(lines) > LISTED else []
     head = "a score compares pixel with pixel, and these differ in size; nothing was scored"
     return "\n".join([head, *lines[:LISTED], *more])
 
 
-def _score(sr: Image, hr: Image, protocols: tuple[str, ...]) -> dict[str, float]:
+def _columns(rows: Sequence[Columns]) -> dict[str, Float[np.ndarray, " n"]]:
+    """Those that every image has: a measure that was left out on the way is not in the last row."""
+    return {column: np.array([row[column] for row in rows]) for column in rows[-1]}
+
+
+def _score(sr: Image, hr: Image, protocols: tuple[str, ...]) -> Columns:
     """{column: score} of one image, in the order of the tables."""
     scored, band, floor = jax.device_get(_scores(sr[None], hr[None], protocols))
     columns = {
@@ -110,42 +112,6 @@ def _score(sr: Image, hr: Image, protocols: tuple[str, ...]) -> dict[str, float]
 @functools.partial(jax.jit, static_argnames="protocols")
 def _scores(sr: UInt8[Array, "1 h w 3"], hr: UInt8[Array, "1 h w 3"], protocols: tuple[str, ...]):
     """PSNR and SSIM by protocol, PSNR by band, and its floor; compiled once a size."""
-    sr, hr = _unit(sr), _unit(hr)
+    sr, hr = unit(sr), unit(hr)
     scored = {protocol: (psnr(sr, hr, protocol), ssim(sr, hr, protocol)) for protocol in protocols}
     return scored, band_psnr(sr, hr), band_floor(hr)
-
-
-def _further_measures(scale: int, identity: bool) -> tuple[dict[str, Measure], dict[str, str]]:
-    """{column: measure} of those that an image may be unfit for; and why one is not to be had at all."""
-    measures: dict[str, Measure] = {"vif": lambda sr, hr: _vif(sr[None], hr[None]).item()}
-    left_out: dict[str, str] = {}
-    if scale:
-        measures["lr_consistency"] = functools.partial(_lr_consistency, scale)
-    if identity:
-        try:
-            measures["identity"] = functools.partial(_identity, SFace())
-        except UserError as error:
-            left_out["identity"] = str(error)
-    return measures, left_out
-
-
-@jax.jit
-def _vif(sr: UInt8[Array, "1 h w 3"], hr: UInt8[Array, "1 h w 3"]) -> Float[Array, " 1"]:
-    return vif(_unit(sr), _unit(hr))
-
-
-def _lr_consistency(scale: int, sr: Image, hr: Image) -> float:
-    if hr.shape[0] % scale or hr.shape[1] % scale:
-        raise UserError(f"{size(hr)} is no multiple of {scale}, so there is no LR of x{scale}")
-    return lr_consistency(sr.astype(np.float32) / 255, make_lr(hr, scale).astype(np.float32) / 255)
-
-
-def _identity(sface: SFace, sr: Image, hr: Image) -> float:
-    if hr.shape[0] != hr.shape[1]:
-        raise UserError(f"{size(hr)} is not square, so it is no canonical crop")
-    landmarks = canonical_landmarks(hr.shape[0])
-    return sface.similarity(sr.astype(np.float32) / 255, hr.astype(np.float32) / 255, landmarks)
-
-
-def _unit(image: UInt8[Array, "b h w 3"]) -> Float[Array, "b h w 3"]:
-    return image.astype(jnp.float32) / 255

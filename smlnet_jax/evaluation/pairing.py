@@ -39,6 +39,17 @@ def pair_folders(sr_folder: Path, hr_folder: Path, suffix: str = "") -> list[Pai
     return [Pair(hr[name].relative_to(hr_folder).as_posix(), sr[name], hr[name]) for name in sorted(hr)]
 
 
+def images_in(folder: Path) -> list[Path]:
+    """The images below a folder in the order of their names. Raises `UserError` if there are none."""
+    if not folder.is_dir():
+        what = "is a file" if folder.exists() else "is not there"
+        raise UserError(f"{folder} {what}; give a folder of images")
+    files = image_files(folder)
+    if not files:
+        raise UserError(f"{folder} holds no JPEG, PNG or WebP image; give the folder that does")
+    return files
+
+
 def refuse_unpaired(
     first: Collection[str], second: Collection[str], first_label: str, second_label: str
 ) -> None:
@@ -61,11 +72,8 @@ def _list(label: str, names: list[str]) -> str:
 
 def _images(folder: Path, suffix: str) -> dict[str, Path]:
     """{name without extension and suffix: file}. A file that lacks the suffix keeps its whole file name."""
-    if not folder.is_dir():
-        what = "is a file" if folder.exists() else "is not there"
-        raise UserError(f"{folder} {what}; give a folder of images")
     found: dict[str, Path] = {}
-    for path in image_files(folder):
+    for path in images_in(folder):
         whole = path.relative_to(folder).with_suffix("").as_posix()
         name = whole.removesuffix(suffix) if whole.endswith(suffix) else path.relative_to(folder).as_posix()
         if name in found:
@@ -74,8 +82,6 @@ def _images(folder: Path, suffix: str) -> dict[str, Path]:
                 "extension; remove one"
             )
         found[name] = path
-    if not found:
-        raise UserError(f"{folder} holds no JPEG, PNG or WebP image; give the folder that does")
     return found
 
 

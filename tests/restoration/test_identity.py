@@ -7,7 +7,8 @@ import pytest
 from PIL import Image
 
 from smlnet_jax.restoration.align import canonical_landmarks
-from smlnet_jax.restoration.identity import SAME_PERSON, SFace
+from smlnet_jax.restoration.bundled import SFACE, onnx_file
+from smlnet_jax.restoration.identity import INPUT_LANDMARKS, SAME_PERSON, SFace
 from smlnet_jax.restoration.resample import resize
 
 
@@ -41,6 +42,31 @@ def test_the_person_stays_the_same_when_the_picture_is_turned_and_reduced(sface,
     assert sface.similarity(image, turned, landmarks, moved) > 0.98
     small = resize(image, 256, 256)
     assert sface.similarity(image, small, landmarks, (landmarks + 0.5) / 2 - 0.5) > 0.9
+
+
+def test_cosine_equals_that_of_another_runtime_and_another_warp(sface, portrait):
+    """onnxruntime instead of OpenCV, and scikit-image's similarity and bilinear sampling instead of ours."""
+    onnxruntime = pytest.importorskip("onnxruntime")
+    from skimage.transform import SimilarityTransform, warp
+
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    network = onnxruntime.InferenceSession(str(onnx_file(SFACE)), options)
+    # The file lists weights as inputs that nothing in it reads.
+    feed = {given.name: np.zeros(given.shape, np.float32) for given in network.get_inputs()}
+    image, landmarks = portrait
+    to_input = SimilarityTransform.from_estimate(landmarks, INPUT_LANDMARKS)
+
+    def embed(picture):
+        aligned = warp(picture, to_input.inverse, output_shape=(112, 112), order=1)
+        feed["data"] = np.float32(aligned * 255).transpose(2, 0, 1)[None]
+        vector = network.run(None, feed)[0][0]
+        return vector / np.linalg.norm(vector)
+
+    for side in (256, 96, 48):
+        blurred = resize(resize(image, side, side), 512, 512)
+        expected = float(embed(image) @ embed(blurred))
+        assert sface.similarity(image, blurred, landmarks) == pytest.approx(expected, abs=0.01)
 
 
 def test_blur_costs_identity(sface, portrait):
