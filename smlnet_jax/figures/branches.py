@@ -49,8 +49,9 @@ def parts(model: Any) -> Mapping[str, str]:
     if not isinstance(config, tuple(PARTS)) or getattr(config, "branches", "both") != "both":
         raise UserError("it has one branch")
     known = next(patterns for kind, patterns in PARTS.items() if isinstance(config, kind))
-    absent = {"MSIM"} if getattr(config, "fusion", "") == "none" else set()
-    return {part: pattern for part, pattern in known.items() if part not in absent}
+    if isinstance(config, ModelConfig) and (config.fusion == "none" or not config.fusion_levels):
+        return {part: pattern for part, pattern in known.items() if part != "MSIM"}
+    return known
 
 
 def silence(params: Params, pattern: str) -> Params:

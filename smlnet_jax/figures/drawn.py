@@ -44,7 +44,8 @@ def draw(
         "Spectra",
         "Log-amplitude of Y's spectrum, low frequencies in the middle, on one scale; below, how it "
         "differs from HR's: blue is missing, red is too much, grey is where neither has anything. Inside the "
-        "box lies what LR still holds; all else was learnt. An amplitude may be right at the wrong place: the next figure tells.",
+        "box lies what LR still holds; all else was learnt. An amplitude may be right at the wrong place: "
+        "the next figure tells.",
         spectra.spectra(faces, compared),
     )
     yield _bands(faces, compared)

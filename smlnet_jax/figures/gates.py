@@ -41,6 +41,8 @@ def gate_maps(model: Any, params: Any, lr: UInt8[np.ndarray, "n h w 3"], size: i
     if isinstance(config, ModelConfig) and config.fusion not in ("gate", "sfim"):
         raise UserError(f"its fusion is {config.fusion}")
     found = _compute(create(dataclasses.replace(config, remat=False)), params, lr, size)
+    if not found:
+        raise UserError("no stage has an MSIM")
     maps = {_stage(path): np.asarray(values) for path, values in found.items()}
     return dict(sorted(maps.items(), key=lambda item: (_ORDER.index(item[0].split()[0]), item[0])))
 

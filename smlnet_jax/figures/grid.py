@@ -146,8 +146,8 @@ class _Sheet:
 
 
 def _shortened(text: str, room: int) -> str:
-    """What fits into `room` pixels, by the width of a common letter."""
-    letters = max(int(room / 7.2), 4)
+    """What fits into `room` pixels; a common letter of bold text is 8 wide."""
+    letters = max(room // 8, 4)
     return (
-        text if len(text) <= letters else text[: letters // 2 - 1] + "…" + text[-(letters - letters // 2) :]
+        text if len(text) <= letters else text[: letters // 2 - 1] + "…" + text[1 - letters + letters // 2 :]
     )
