@@ -20,7 +20,7 @@ import numpy as np
 
 from benchmarks.loglog import Line, plot
 from benchmarks.model import Program, forward, planned_memory, training
-from benchmarks.timing import Matmul, Ratio, Timing, arguments, interleaved, row, write
+from benchmarks.timing import Call, Matmul, Ratio, Timing, arguments, interleaved, row, write
 from smlnet_jax.errors import one_line_errors
 from smlnet_jax.models import VARIANTS, Model, create
 
@@ -45,13 +45,17 @@ def points(model: Model, sizes: list[int], batches: list[int], *, step: bool) ->
 
 
 def measure(points: list[Point], matmul: Matmul, seconds: float) -> dict[str, dict[str, Any]]:
-    """A row for each point. `ratio` is its images/s against the product's speed, in images a TFLOP."""
-    calls, memory = {"matmul": matmul.call}, {}
+    """A row for each point. `ratio` is its images/s against the product's speed, in images a TFLOP; memory is
+    what a call takes beside parameters, images included.
+    """
+    calls: dict[str, Call] = {"matmul": matmul.call}
+    memory = {}
     for point in points:
         given = point.program.start()
         compiled = point.program.jitted.lower(*given).compile()
         calls[point.name] = point.program.repeat(compiled, given)
-        memory[point.name] = planned_memory(compiled) / 1e6
+        kept = sum(leaf.nbytes for leaf in jax.tree.leaves(given[0]))  # parameters, or the state of training
+        memory[point.name] = (planned_memory(compiled) - kept) / 1e6
     times = interleaved(calls, seconds=seconds)
     return {point.name: _row(point, times, matmul, memory[point.name]) for point in points}
 
@@ -90,6 +94,7 @@ def growth(rows: Mapping[str, Mapping[str, Any]], kind: str, batch: int) -> dict
         "seconds": exponent(pixels, seconds),
         "seconds_between": steps_between(pixels, seconds),
         "memory": exponent(pixels, memory),
+        "memory_between": steps_between(pixels, memory),
     }
 
 
@@ -131,11 +136,9 @@ def main(argv: list[str] | None = None) -> int:
     for kind in ("forward", "training") if args.step else ("forward",):
         exponents[kind] = growth(rows, kind, batches[0])
         lines += curves(rows, kind, batches[0])
-        between = ", ".join(f"{p:.2f}" for p in exponents[kind]["seconds_between"])
-        print(
-            f"{kind}: seconds ~ pixels^{exponents[kind]['seconds']:.2f} ({between} from size to size), "
-            f"memory ~ pixels^{exponents[kind]['memory']:.2f}"
-        )
+        for cost in ("seconds", "memory"):
+            between = ", ".join(f"{p:.2f}" for p in exponents[kind][f"{cost}_between"])
+            print(f"{kind}: {cost} ~ pixels^{exponents[kind][cost]:.2f} ({between} from size to size)")
     write(args.json, "growth", rows, variant=args.variant, exponents=exponents)
     if args.plot:
         title = f"{args.variant}, batch {batches[0]}; the dashed lines grow with the pixels"

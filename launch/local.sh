@@ -9,8 +9,8 @@ count=${PROCESSES:-2} coordinator="localhost:${PORT:-12355}" started=()
 export JAX_PLATFORMS=cpu
 trap 'kill -TERM "${started[@]}" 2>/dev/null || true' INT TERM
 for ((rank = 0; rank < count; rank++)); do
-  "${PYTHON:-python}" train.py --config.train.distributed=True --config.train.coordinator="$coordinator" \
-    --config.train.num_processes="$count" --config.train.process_id="$rank" "$@" &
+  "${PYTHON:-python}" train.py "$@" --config.train.distributed=True --config.train.coordinator="$coordinator" \
+    --config.train.num_processes="$count" --config.train.process_id="$rank" &
   started+=($!)
 done
 

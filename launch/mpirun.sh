@@ -15,8 +15,8 @@ export COORDINATOR="${names[0]}:${PORT:-12355}" PROCESSES=${#names[@]} PYTHON="$
 
 # shellcheck disable=SC2016 # the rank is known only where the process runs
 process='rank=${OMPI_COMM_WORLD_RANK:-${PMIX_RANK:-${PMI_RANK:?no rank from MPI}}}
-exec "$PYTHON" train.py --config.train.distributed=True --config.train.coordinator="$COORDINATOR" \
-  --config.train.num_processes="$PROCESSES" --config.train.process_id="$rank" "$@"'
+exec "$PYTHON" train.py "$@" --config.train.distributed=True --config.train.coordinator="$COORDINATOR" \
+  --config.train.num_processes="$PROCESSES" --config.train.process_id="$rank"'
 
 # Open MPI hands on only the variables that it is told of; MPICH and Intel MPI hand on all.
 exported=()

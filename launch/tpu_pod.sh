@@ -11,4 +11,4 @@ tpu=${TPU:?name the slice: TPU=NAME ZONE=ZONE $0 ...}
 zone=${ZONE:?name its zone: TPU=NAME ZONE=ZONE $0 ...}
 printf -v arguments ' %q' "$@"
 exec "${GCLOUD:-gcloud}" compute tpus tpu-vm ssh "$tpu" --zone="$zone" --worker=all \
-  --command="cd ${REPO:-smlnet_jax} && ${PYTHON:-python} train.py --config.train.distributed=True$arguments"
+  --command="cd ${REPO:-smlnet_jax} && ${PYTHON:-python} train.py$arguments --config.train.distributed=True"

@@ -125,8 +125,9 @@ def test_every_mpi_process_gets_its_own_rank_and_words_with_spaces_whole(program
     programs(mpirun=MPIRUN, says=SAYS)
     assert launch("mpirun.sh", "--workdir=a b", HOSTS="one,two", PYTHON="says", PORT="7").returncode == 0
     assert said() == [
-        ["train.py", "--config.train.distributed=True", "--config.train.coordinator=one:7",
-         "--config.train.num_processes=2", f"--config.train.process_id={rank}", "--workdir=a b"]
+        ["train.py", "--workdir=a b", "--config.train.distributed=True",
+         "--config.train.coordinator=one:7", "--config.train.num_processes=2",
+         f"--config.train.process_id={rank}"]
         for rank in (0, 1)
     ]  # fmt: skip
 
@@ -137,7 +138,7 @@ def test_every_host_of_a_tpu_slice_gets_the_command(programs, said):
     [words] = said()
     assert words[:7] == ["compute", "tpus", "tpu-vm", "ssh", "slice", "--zone=here", "--worker=all"]
     assert words[7] == (
-        r"--command=cd smlnet_jax && python train.py --config.train.distributed=True --workdir=a\ b"
+        r"--command=cd smlnet_jax && python train.py --workdir=a\ b --config.train.distributed=True"
     )
 
 
@@ -250,10 +251,11 @@ def test_pods_train_by_the_manifest_s_command(trains, manifest, tmp_path):
         for index in range(job["completions"]):
             command, values = expanded(container, index)
             command = [re.sub(r"(?<=coordinator=).*", address, word) for word in command]
+            ours = [word for word in command if re.match(r"--config\.train\.", word)]
             values |= {"DONE": str(tmp_path / "run" / "checkpoints" / "2"), "PYTHON": sys.executable}
             started.append(
                 subprocess.Popen(
-                    [*command, *flags], env={**os.environ, "JAX_PLATFORMS": "cpu", **values},
+                    [command[0], *flags, *ours], env={**os.environ, "JAX_PLATFORMS": "cpu", **values},
                     cwd=REPO, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True,
                 )
             )  # fmt: skip

@@ -38,6 +38,22 @@ def test_eight_devices_compute_what_one_does(alone, kind, images, request):
     chex.assert_trees_all_close(eight.opt_state, one.opt_state, rtol=2e-3, atol=1e-6)
 
 
+@pytest.mark.parametrize("fsdp", [False, True], ids=["data parallel", "FSDP"])
+@pytest.mark.parametrize("devices", [2, 4])
+def test_two_and_four_devices_have_the_losses_of_one(alone, data_parallel, devices, fsdp, images):
+    bench = Bench(THREE, config_of(fsdp=fsdp), devices)
+    chex.assert_trees_all_close(bench.run(2, images)[1], alone.run(2, images)[1], rtol=1e-4)
+    if not fsdp:  # what is moved does not depend on their number
+        assert traffic(bench.compiled) == traffic(data_parallel.compiled)
+
+
+def test_fsdp_step_moves_nothing_but_gathers_and_reductions(sharded):
+    moved = traffic(sharded.compiled)
+    assert moved.keys() <= {"all-gather", "all-reduce", "reduce-scatter"}
+    sizes = [leaf.size for leaf in jax.tree.leaves(sharded.abstract.params)]
+    assert max(moved["all-reduce"]) <= max(sizes)
+
+
 def test_data_parallel_step_reduces_gradients_and_metrics_and_nothing_else(data_parallel):
     moved = traffic(data_parallel.compiled)
     assert moved.keys() == {"all-reduce"}

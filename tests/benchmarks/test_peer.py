@@ -1,0 +1,98 @@
+"""A peer in PyTorch: how it is named, what is said without torch, and, with torch, that it is timed."""
+
+import json
+import sys
+import types
+
+import pytest
+
+from benchmarks import model, peer
+from smlnet_jax.errors import UserError
+
+
+class Module:
+    """In the place of torch.nn.Module."""
+
+
+@pytest.fixture
+def stand_in(monkeypatch):
+    """A torch that can be imported, no more."""
+    torch = types.SimpleNamespace(nn=types.SimpleNamespace(Module=Module))
+    monkeypatch.setattr(peer, "_torch", lambda: torch)
+
+
+@pytest.fixture
+def net(tmp_path):
+    (tmp_path / "beside.py").write_text("WIDTH = 3\n")
+    path = tmp_path / "net.py"
+    path.write_text(
+        "from beside import WIDTH\nfrom tests.benchmarks.test_peer import Module\n"
+        "class Net(Module):\n    def __init__(self, width=WIDTH):\n        self.width = width\n"
+    )
+    return path
+
+
+def test_without_torch_the_option_says_so(monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "torch", None)
+    assert model.main(["--quick", "--peer", "net.py:Net()"]) == 2
+    assert "--peer needs PyTorch, which is not installed" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("expression", "sentence"),
+    [
+        ("net.py", "must be FILE.py:EXPRESSION"),
+        ("elsewhere.py:Net()", "elsewhere.py is not there"),
+        ("net.py:Net", r"Net gives a type, not a torch.nn.Module; write FILE.py:NAME\(ARGUMENTS\)"),
+        ("net.py:Ned()", "NameError: name 'Ned' is not defined"),
+    ],
+)
+def test_peer_that_cannot_be_made_is_named(stand_in, net, expression, sentence):
+    with pytest.raises(UserError, match=sentence):
+        peer.Peer(str(net.parent / expression), 16)
+
+
+def test_unknown_form_is_refused(stand_in, net):
+    with pytest.raises(UserError, match="fp8 is unknown; choose from eager, compile, bf16, bf16-compile"):
+        peer.Peer(f"{net}:Net()", 16, ["eager", "fp8"])
+
+
+def test_every_call_has_a_module_of_its_own(stand_in, net):
+    built = peer.Peer(f"{net}:Net(width=5)", 16)
+    first, second = built._build(), built._build()
+    assert first is not second and first.width == second.width == 5
+
+
+def test_peer_takes_turns_with_ours(monkeypatch, tmp_path, capsys):
+    called = []
+
+    class Stand:
+        def __init__(self, where, side, forms):
+            assert (where, side, forms) == ("net.py:Net()", 8, ["eager"])
+
+        def forward(self, batch):
+            return {"eager": lambda: called.append(batch)}
+
+        training = forward
+
+    monkeypatch.setattr(model, "Peer", Stand)
+    path = tmp_path / "figures.json"
+    flags = ["--peer", "net.py:Net()", "--peer-side", "8", "--peer-forms", "eager"]
+    assert model.main(["--quick", "--json", str(path), *flags]) == 0
+    found = json.loads(path.read_text())
+    assert found["peer"] == "net.py:Net()"
+    for row in found["rows"].values():
+        assert row["peer"]["eager"]["ours_times_faster"] > 0
+    rounds = sum(row["rounds"] + 1 for row in found["rows"].values())
+    assert len(called) == rounds
+    assert "the peer, eager" in capsys.readouterr().out
+
+
+def test_real_torch_module_is_timed_in_every_form(tmp_path):
+    pytest.importorskip("torch")
+    (tmp_path / "net.py").write_text("from torch import nn\ndef net():\n    return nn.Conv2d(3, 3, 1)\n")
+    made = peer.Peer(f"{tmp_path}/net.py:net()", 8, ["eager", "bf16"])
+    for calls in (made.forward(2), made.training(2)):
+        assert set(calls) == {"eager", "bf16"}
+        for call in calls.values():
+            call()
