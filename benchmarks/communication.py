@@ -61,8 +61,7 @@ def _torus(name: str, peak: float, link: float, shapes: dict[int, tuple[int, ...
 
 
 MACHINES = (
-    _hopper("H100"),
-    _hopper("H200"),
+    _hopper("H100, H200"),  # one chip and one network; they differ in memory
     _torus("TPU v5e", 197e12, 45e9, {8: (2, 4), 64: (8, 8), 256: (16, 16)}, ring=16),
     _torus("TPU v5p", 459e12, 90e9, {8: (2, 2, 2), 64: (4, 4, 4), 256: (4, 8, 8)}, ring=4),
 )
