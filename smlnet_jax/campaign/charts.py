@@ -117,7 +117,7 @@ def learning(results: Results, x: str) -> str:
 
 
 def cost(results: Results, dataset: str) -> str:
-    """PSNR against multiply-accumulates, one dot a member."""
+    """PSNR against multiply-accumulates, one dot a member; named where there is room, and when pointed at."""
     protocol = results["protocol"]
     dots = []
     for number, (name, member) in enumerate(results["members"].items()):
@@ -127,22 +127,27 @@ def cost(results: Results, dataset: str) -> str:
     if len(dots) < 2:
         return ""
     best = max(psnr for *_, psnr in dots)
-    dots = [dot for dot in dots if dot[3] >= best - _CLIPPED]
-    across = Axis(
-        min(dot[2] for dot in dots) / 1.3, max(dot[2] for dot in dots) * 1.3, 60, WIDTH - 20, is_log=True
-    )
+    dots = sorted((dot for dot in dots if dot[3] >= best - _CLIPPED), key=lambda dot: -dot[3])
+    low, high = min(dot[2] for dot in dots), max(dot[2] for dot in dots)
+    bounds = (low / 1.3, high * 1.3) if high > 4 * low else _padded([low, high])
+    across = Axis(*bounds, 60, WIDTH - 20, is_log=high > 4 * low)
     top, bottom = 12, 300
     up = Axis(*_padded([dot[3] for dot in dots]), bottom, top)
-    parts = _vertical_grid(across, top, bottom, "{:g}") + _horizontal_grid(up, across)
-    for name, number, gmacs, psnr in dots:
-        x, y = across.at(gmacs), up.at(psnr)
-        anchor = "end" if x > WIDTH - 160 else "start"
+    parts = _vertical_grid(across, top, bottom, "{:.3g}") + _horizontal_grid(up, across)
+    places = [(across.at(gmacs), up.at(psnr)) for _, _, gmacs, psnr in dots]
+    taken = [(x - 6, x + 6, y) for x, y in places]
+    for (name, number, gmacs, psnr), (x, y) in zip(dots, places, strict=True):
+        length, is_left = 7.5 * len(name), x > WIDTH - 160
+        start = x - 9 - length if is_left else x + 9
+        label = ""
+        if all(start > right or start + length < left or abs(y - at) > 12 for left, right, at in taken):
+            taken.append((start, start + length, y))
+            anchor = f'x="{x - 9:.1f}" text-anchor="end"' if is_left else f'x="{x + 9:.1f}"'
+            label = f'<text {anchor} y="{y + 4:.1f}">{escape(name)}</text>'
         parts.append(
             f'<g class="dot" style="--own:var(--c{number % COLOURS})">'
             f"<title>{escape(name)}: {psnr:.3f} dB, {gmacs:.3f} GMACs</title>"
-            f'<circle cx="{x:.1f}" cy="{y:.1f}" r="5"/>'
-            f'<text x="{x + (-9 if anchor == "end" else 9):.1f}" y="{y + 4:.1f}" text-anchor="{anchor}">'
-            f"{escape(name)}</text></g>"
+            f'<circle cx="{x:.1f}" cy="{y:.1f}" r="5"/>{label}</g>'
         )
     title = "GMACs an image"
     parts += _caption(across, bottom + 34, title)
@@ -177,15 +182,18 @@ def _dash(number: int) -> str:
 def _vertical_grid(axis: Axis, top: float, bottom: float, form: str) -> list[str]:
     return [
         f'<line class="grid" x1="{x:.1f}" x2="{x:.1f}" y1="{top}" y2="{bottom}"/>'
-        f'<text class="tick" x="{x:.1f}" y="{bottom + 16}" text-anchor="middle">{form.format(tick)}</text>'
+        f'<text class="tick" x="{x:.1f}" y="{bottom + 16}" text-anchor="middle">'
+        f"{form.format(tick) if tick else 0}</text>"
         for tick, x in ((tick, axis.at(tick)) for tick in axis.ticks())
     ]
 
 
 def _horizontal_grid(axis: Axis, across: Axis) -> list[str]:
+    digits = 1 if abs(axis.high - axis.low) > 1 else 2
     return [
         f'<line class="grid" x1="{across.start}" x2="{across.end}" y1="{y:.1f}" y2="{y:.1f}"/>'
-        f'<text class="tick" x="{across.start - 8}" y="{y + 4:.1f}" text-anchor="end">{tick:.4g}</text>'
+        f'<text class="tick" x="{across.start - 8}" y="{y + 4:.1f}" text-anchor="end">'
+        f"{tick:.{digits}f}</text>"
         for tick, y in ((tick, axis.at(tick)) for tick in axis.ticks())
     ]
 

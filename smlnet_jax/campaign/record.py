@@ -77,11 +77,11 @@ def check_same(before: Mapping[str, Any], plan: Plan, workdir: Path) -> None:
     for name, recorded in before["members"].items():
         if name not in plan.members:
             raise UserError(
-                f"{workdir} holds a campaign with a member {name}, and this config has none; {again}"
+                f"{workdir} holds a campaign with member {name}, which this config lacks; {again}"
             )
         member = plan.members[name]
         if gone := set(recorded["seeds"]) - set(member.seeds):
-            raise UserError(f"{workdir} holds seed {min(gone)} of {name}, and this config has none; {again}")
+            raise UserError(f"{workdir} holds seed {min(gone)} of {name}, which this config lacks; {again}")
         if differs := _first_difference(from_config_dict(recorded["config"]), member.config):
             key, old, new = differs
             raise UserError(

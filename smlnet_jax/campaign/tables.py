@@ -80,7 +80,8 @@ def findings(results: Results, dataset: str) -> list[str]:
     groups: dict[str, list[str]] = {BETTER: [], WORSE: [], UNDECIDED: []}
     for name, method in methods(results):
         if found := comparison(method, dataset, results["protocol"], "psnr"):
-            groups[found["verdict"]].append(f"{name} ({_FORMS['psnr'][1].format(found['mean'])} dB)")
+            one = ", 1 seed" if len(found["by_seed"]) == 1 else ""
+            groups[found["verdict"]].append(f"{name} ({_FORMS['psnr'][1].format(found['mean'])} dB{one})")
     reference = results["reference"]
     words = {
         BETTER: f"better than {reference}",
