@@ -2,7 +2,7 @@
 # train.py in a pod. A run that was stopped exits with 0, and Kubernetes would take that for the end; so this fails
 # unless the checkpoint of the last step, DONE=WORKDIR/checkpoints/STEPS, is there, and the pod is started again.
 set -uo pipefail
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/.." || exit
 
 "${PYTHON:-python}" train.py "$@" &
 process=$!
