@@ -144,8 +144,9 @@ def to_json(found: FolderScores, names: tuple[str, ...], args: argparse.Namespac
     if args.scale:
         content["scale"] = args.scale
     # Figures by other weights are other figures, so the files are named beside them.
-    weights = {name: getattr(args, name) for name in ("lpips", "fid", "fid_reference", "niqe")}
-    if given := {name: path.name for name, path in weights.items() if path is not None}:
+    weights = {"lpips": args.lpips, "fid": args.fid, "fid_reference": args.fid_reference, "niqe": args.niqe}
+    used = {name: path for name, path in weights.items() if name.partition("_")[0] in content}
+    if given := {name: path.name for name, path in used.items() if path is not None}:
         content["weights"] = given
     return content | {"left_out": dict(found.left_out)}
 

@@ -186,7 +186,7 @@ def test_missing_weights_leave_their_measure_out_each_with_its_reason(results, t
     flags = ["--lpips", "no.npz", "--fid", "no.txt", "--niqe", "none.npz", "--protocols", "rgb"]
     assert main([*results, *flags, "-o", "means.json"]) == 0
     means = json.loads((tmp_path / "means.json").read_text())
-    assert not {"lpips", "fid", "niqe"} & means.keys()
+    assert not {"lpips", "fid", "niqe", "weights"} & means.keys()
     assert means["left_out"].keys() == {"lpips", "fid", "niqe", "vif"}
     notes = [line for line in capsys.readouterr().err.splitlines() if line.startswith("note: ")]
     assert len(notes) == 4
