@@ -16,7 +16,7 @@ from smlnet_jax.errors import UserError
 from smlnet_jax.evaluation import weights
 from smlnet_jax.evaluation.evaluate import Predictor
 from smlnet_jax.figures import inset
-from smlnet_jax.figures.drawn import Drawn, draw
+from smlnet_jax.figures.drawn import Drawn, draw, file_stem
 from smlnet_jax.figures.faces import Faces, read_faces, restore
 from smlnet_jax.figures.grid import DPI
 from smlnet_jax.figures.page import file_names, page
@@ -105,10 +105,12 @@ def _labels(given: Sequence[str]) -> dict[str, str]:
             what, label = text, Path(text).resolve().name if Path(text).exists() else text
         if not label or not what:
             raise UserError(f"{text} is not LABEL=WEIGHTS; name the weights, or give neither label nor =")
-        if label in labelled:
+        if label in ("bicubic", "HR"):
+            raise UserError(f"a network cannot be called {label}, which is drawn beside it; change its label")
+        if file_stem(label) in map(file_stem, labelled):
             raise UserError(
                 f"two of the weights are called {label}; tell them apart with LABEL=WEIGHTS, such as "
-                f"first={labelled[label]}"
+                f"first={what}"
             )
         labelled[label] = what
     return labelled
@@ -124,7 +126,7 @@ def _load(what: str) -> tuple[Predictor, Any]:
             "pip install 'smlnet-jax[train]', or name exported weights"
         ) from error
     if model is None:
-        raise UserError("bicubic is drawn beside every network; name the weights of one")
+        raise UserError(f"{what} is no network, and is drawn beside every one; name weights")
     return model, params
 
 

@@ -6,11 +6,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 from matplotlib.figure import Figure
 
 from smlnet_jax.errors import UserError
 from smlnet_jax.figures import branches, comparison, curves, gates, inset, spectra
-from smlnet_jax.figures.faces import Faces, Restored, methods, score
+from smlnet_jax.figures.faces import Faces, Restored, methods
 from smlnet_jax.figures.inset import Inset
 
 
@@ -50,7 +51,7 @@ def draw(
     )
     yield _bands(faces, compared)
     for network in networks:
-        stem = _file_stem(network.label)
+        stem = file_stem(network.label)
         yield _branches(f"branches_{stem}", faces, network, protocol)
         yield _gates(f"gates_{stem}", faces, network)
 
@@ -62,8 +63,8 @@ def _comparison(
     insets = [box or inset.busiest(first.sr[i], faces.bicubic[i]) for i in range(faces.shown)]
     where = "as asked for" if box else f"where {first.label} differs most from bicubic"
     psnr = {
-        title: [round(value, 4) for value in score(images[: faces.shown], faces.hr[: faces.shown], protocol)]
-        for title, images in compared.items()
+        title: np.round(values, 4).tolist()
+        for title, values in comparison.shown_scores(faces, compared, protocol).items()
     }
     return Drawn(
         "comparison",
@@ -139,5 +140,6 @@ def _gates(stem: str, faces: Faces, network: Restored) -> Drawn:
     )
 
 
-def _file_stem(label: str) -> str:
+def file_stem(label: str) -> str:
+    """A label as part of a file's name."""
     return "".join(letter if letter.isalnum() or letter in "._-" else "_" for letter in label)

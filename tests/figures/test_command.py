@@ -91,7 +91,9 @@ def test_the_same_command_gives_the_same_files(folder, tmp_path, known):
         (["one"], ["--scale=1"], "--scale=1 must be at least 2"),
         (["one", "one"], [], "two of the weights are called one; tell them apart with LABEL=WEIGHTS"),
         (["=one"], [], "=one is not LABEL=WEIGHTS"),
-        (["bicubic"], [], "bicubic is drawn beside every network"),
+        (["a/b=one", "a_b=one"], [], "two of the weights are called a_b"),
+        (["bicubic"], [], "a network cannot be called bicubic, which is drawn beside it"),
+        (["mine=bicubic"], [], "bicubic is no network, and is drawn beside every one"),
     ],
 )
 def test_mistakes_are_met_with_a_sentence_and_no_figure(
