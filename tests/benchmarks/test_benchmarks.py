@@ -14,7 +14,9 @@ from smlnet_jax.errors import UserError
 
 
 @pytest.mark.parametrize(
-    "benchmark", [lowerings, model, pipeline, end_to_end, growth], ids=lambda module: module.__name__
+    "benchmark",
+    [lowerings, model, pipeline, growth, pytest.param(end_to_end, marks=pytest.mark.slow)],
+    ids=lambda module: module.__name__,
 )
 def test_benchmark_runs_and_agrees_with_itself(benchmark, tmp_path):
     path = tmp_path / "figures.json"
