@@ -129,8 +129,9 @@ def cost(results: Results, dataset: str) -> str:
     best = max(psnr for *_, psnr in dots)
     dots = sorted((dot for dot in dots if dot[3] >= best - _CLIPPED), key=lambda dot: -dot[3])
     low, high = min(dot[2] for dot in dots), max(dot[2] for dot in dots)
-    bounds = (low / 1.3, high * 1.3) if high > 4 * low else _padded([low, high])
-    across = Axis(*bounds, 60, WIDTH - 20, is_log=high > 4 * low)
+    is_log = high > 4 * low
+    low, high = (low / 1.3, high * 1.3) if is_log else _padded([low, high])
+    across = Axis(low, high, 60, WIDTH - 20, is_log)
     top, bottom = 12, 300
     up = Axis(*_padded([dot[3] for dot in dots]), bottom, top)
     parts = _vertical_grid(across, top, bottom, "{:.3g}") + _horizontal_grid(up, across)

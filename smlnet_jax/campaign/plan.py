@@ -22,8 +22,8 @@ from smlnet_jax.errors import UserError
 from smlnet_jax.evaluation import datasets
 
 BUDGETS = ("steps", "seconds")
-_MAY_DIFFER = ("model", "loss", "optim")  # sections; and of train:
-_MAY_DIFFER_TOO = ("train.accumulate",)
+_MAY_DIFFER = ("model", "loss", "optim")  # sections, and keys:
+_MAY_DIFFER_TOO = ("data.hflip", "data.zoom", "train.accumulate")
 _NAME = re.compile(r"[A-Za-z0-9][\w.-]*")  # it becomes a folder
 
 

@@ -40,7 +40,7 @@ def test_everyone_is_trained_once_before_anyone_is_trained_twice_and_the_referen
         ({"model.fusion": "gates"}, "member bad: model.fusion='gates' is unknown"),
         ({"optim.lr": "fast"}, "member bad: config.optim.lr='fast' must be float"),
         ({"train.steps": 9}, "member bad: train.steps must be the same for all"),
-        ({"data.hflip": False}, "member bad: data.hflip must be the same for all"),
+        ({"data.scale": 4}, "member bad: data.scale must be the same for all"),
         ({"optim.lr": 1e-4}, "members one and bad are one and the same"),
     ],
 )
