@@ -1,8 +1,8 @@
 """What a campaign is: its members, each a whole `Config`, and what all of them share.
 
 A campaign's config is a recipe with one section more, `campaign` (see `section`). What the recipe says holds
-for every member, and a member says what differs. It may not differ in what makes the comparison: faces, steps,
-batch size, seeds and scoring.
+for every member, and a member says what differs. It may not differ in what makes the comparison: faces,
+steps, batch size, seeds and scoring.
 """
 
 from __future__ import annotations
