@@ -10,6 +10,7 @@ from smlnet_jax.training.progress import duration
 
 Results = Mapping[str, Any]  # the content of results.json
 NOTHING = "–"  # a cell without a value
+PENDING = ("begun", "waiting")
 _FORMS = {"psnr": ("{:.3f}", "{:+.3f}"), "ssim": ("{:.4f}", "{:+.4f}")}
 
 
@@ -22,13 +23,18 @@ class Table(NamedTuple):
 
 
 def scores(results: Results, dataset: str, protocol: str) -> Table:
-    """One data set under one protocol: bicubic, the reference, then the others in the order of the config."""
+    """One data set under one protocol: bicubic, the reference, then the others in the order of the config.
+
+    Those whose first run is still to end have no row; they are in `training`.
+    """
     head = [
         "method", "seeds", "parameters", "GMACs", "images/s", "training",
         "PSNR, dB", "difference [95 %]", "PSNR is", "SSIM", "difference [95 %]", "SSIM is",
     ]  # fmt: skip
     rows, marks = [], []
     for name, method in methods(results):
+        if "runs" in method and all(run["status"] in PENDING for run in method["runs"].values()):
+            continue
         cells = [name, *cost(method)]
         for metric in ("psnr", "ssim"):
             cells += [

@@ -11,6 +11,7 @@ import time
 
 import pytest
 
+from smlnet_jax.campaign import tables
 from smlnet_jax.campaign.plan import plan_of
 from smlnet_jax.campaign.results import status
 from smlnet_jax.campaign.runner import Runner
@@ -58,6 +59,8 @@ def test_chosen_members_run_and_the_others_wait(run, workdir):
     assert results(workdir)["members"]["two"]["runs"]["0"] == {
         "status": "waiting", "folder": "members/two/seed_0",
     }  # fmt: skip
+    table = tables.scores(results(workdir), "face", "sparnet")
+    assert [row[0] for row in table.rows] == ["bicubic", "one", "three"]
 
 
 def test_report_is_there_after_every_run(workdir):
