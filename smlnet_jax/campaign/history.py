@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import itertools
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from smlnet_jax.export.workdir import metrics
 from smlnet_jax.training.validation import BEST
 
 
@@ -28,7 +28,7 @@ def read_history(workdir: Path, batch_size: int) -> History | None:
     Each row of training says how many images a second there were since the last. The loop does not time its
     first step, which compiles, nor the first after a restart; they count as the steps that follow them.
     """
-    rows = _rows(workdir / "metrics.jsonl")
+    rows = metrics(workdir)
     if not rows:
         return None
     timed = [(row["step"], row["images_per_second"]) for row in rows if row.get("images_per_second")]
@@ -52,16 +52,3 @@ def read_history(workdir: Path, batch_size: int) -> History | None:
 
 def _validated(row: dict) -> bool:
     return row.get(BEST) is not None
-
-
-def _rows(path: Path) -> list[dict]:
-    """Rows in the order of their steps; a line that a crash has left unfinished is none."""
-    rows = []
-    for line in path.read_text(encoding="utf-8").splitlines() if path.is_file() else ():
-        try:
-            row = json.loads(line)
-        except json.JSONDecodeError:
-            continue
-        if isinstance(row, dict) and isinstance(row.get("step"), int):
-            rows.append(row)
-    return sorted(rows, key=lambda row: row["step"])
