@@ -114,9 +114,9 @@ def rows(workdir, *, timed: bool = False) -> list[dict]:
     return [{name: value for name, value in row.items() if name not in clock} for row in found]
 
 
-def saved_state(workdir, step: int):
+def saved_state(workdir, step: int, optimizer: str = "adam"):
     """The state of a checkpoint of `THREE`, on the host."""
-    mesh, tx = data_mesh(jax.devices()[:1]), transformation(OptimConfig())
+    mesh, tx = data_mesh(jax.devices()[:1]), transformation(OptimConfig(name=optimizer))
     with Checkpoints(workdir, read_only=True) as checkpoints:
         return jax.device_get(checkpoints.restore(step, abstract_state(THREE, tx, mesh, fsdp=False)))
 

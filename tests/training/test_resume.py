@@ -47,6 +47,16 @@ def test_resumed_run_equals_uninterrupted_run(uninterrupted, faces_folder, tmp_p
     assert rows(tmp_path) == rows(uninterrupted)
 
 
+@pytest.mark.parametrize("fsdp", [False, True])
+def test_run_with_muon_resumes_to_the_bit(faces_folder, tmp_path, fsdp):
+    config = config_of(faces_folder, steps=3, fsdp=fsdp, optim={"name": "muon"})
+    assert run(config, tmp_path / "whole") == 0
+    assert run(config, tmp_path / "parts", stop_at=2) == 0
+    assert run(config, tmp_path / "parts") == 0
+    whole, parts = (saved_state(tmp_path / name, 3, "muon") for name in ("whole", "parts"))
+    chex.assert_trees_all_equal(parts, whole)
+
+
 def test_crashed_run_goes_on_from_its_last_checkpoint(uninterrupted, faces_folder, tmp_path, monkeypatch):
     def crash(self, step):
         if step == 5:
