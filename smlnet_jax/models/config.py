@@ -75,7 +75,7 @@ class ModelConfig(NetworkConfig):
         one_of("spectral_kernel", self.spectral_kernel, (1, 3))
         if not set(self.fusion_levels) <= set(range(LEVELS)):
             raise UserError(
-                f"model.fusion_levels={self.fusion_levels} must be some of {tuple(range(LEVELS))}, 0 the finest"
+                f"model.fusion_levels={self.fusion_levels} must be some of 0 (the finest) to {LEVELS - 1}"
             )
         if any(kernel < 1 or kernel % 2 == 0 for kernel in self.mfeb_kernels):
             raise UserError(
