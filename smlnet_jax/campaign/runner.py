@@ -22,6 +22,7 @@ from smlnet_jax.campaign.plan import Plan, Run
 from smlnet_jax.campaign.results import status
 from smlnet_jax.config import Config, to_dict
 from smlnet_jax.errors import UserError
+from smlnet_jax.training.signals import say_in_handler
 
 WORKER = (sys.executable, "-m", "smlnet_jax.campaign.worker")
 
@@ -180,7 +181,7 @@ class Runner:
             if self._child is not None:
                 self._child.send_signal(signal.SIGKILL if again else signal.SIGTERM)
             if not again:
-                print(f"\n{self._stopping}: the run is being saved; once more ends it at once", flush=True)
+                say_in_handler(f"{self._stopping}: the run is being saved; once more ends it at once")
 
         before = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGINT)}
         try:

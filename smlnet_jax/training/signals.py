@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
-import sys
 from types import FrameType, TracebackType
 from typing import Any
 
@@ -51,4 +51,10 @@ class StopSignals:
     def _note(self, number: int, _: FrameType | None) -> None:
         self.received = signal.Signals(number).name
         signal.signal(number, self._before[signal.Signals(number)])
-        print(f"\n{self.received}: stopping after this step; once more ends it at once", file=sys.stderr)
+        say_in_handler(f"{self.received}: stopping after this step; once more ends it at once")
+
+
+def say_in_handler(sentence: str) -> None:
+    """A line to standard error from a signal handler, where `print` may be the very call it interrupted."""
+    with contextlib.suppress(OSError):  # nobody reads it: no reason to lose the run
+        os.write(2, f"\n{sentence}\n".encode())

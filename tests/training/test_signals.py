@@ -11,16 +11,27 @@ from smlnet_jax.training.signals import StopSignals
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_signal_stops_at_the_next_step_and_says_so(number, capsys):
+def test_signal_stops_at_the_next_step_and_says_so(number, capfd):
     with StopSignals() as stop:
         assert not stop.reached(1)
         os.kill(os.getpid(), number)
         assert stop.reached(2)
         assert stop.received == number.name
-        assert f"{number.name}: stopping after this step" in capsys.readouterr().err
+        assert f"{number.name}: stopping after this step" in capfd.readouterr().err
 
 
-def test_second_signal_acts_as_if_nobody_listened(capsys):
+def test_signal_in_the_middle_of_a_line_of_progress_loses_nothing(monkeypatch):
+    class Busy:
+        def write(self, _):
+            raise RuntimeError("reentrant call inside <_io.BufferedWriter name='<stderr>'>")
+
+    monkeypatch.setattr("sys.stderr", Busy())
+    with StopSignals() as stop:
+        os.kill(os.getpid(), signal.SIGTERM)
+        assert stop.reached(1)
+
+
+def test_second_signal_acts_as_if_nobody_listened():
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job starts without it
     with StopSignals() as stop:
         os.kill(os.getpid(), signal.SIGINT)
