@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,10 +10,12 @@ from typing import Any
 from smlnet_jax.campaign import provenance
 from smlnet_jax.campaign.files import read_json, write_json
 from smlnet_jax.campaign.plan import Plan
-from smlnet_jax.config import Config, from_config_dict, to_dict
+from smlnet_jax.config import from_config_dict, to_dict
 from smlnet_jax.errors import UserError
+from smlnet_jax.training.resume import first_difference
 
 FILE = "campaign.json"
+SECTIONS = ("model", "data", "optim", "loss", "train", "eval")
 # What changes no result, or by rounding at most. Members, seeds and another reference may be added, too: what
 # is there stays comparable.
 MAY_CHANGE = frozenset(
@@ -82,21 +83,10 @@ def check_same(before: Mapping[str, Any], plan: Plan, workdir: Path) -> None:
         member = plan.members[name]
         if gone := set(recorded["seeds"]) - set(member.seeds):
             raise UserError(f"{workdir} holds seed {min(gone)} of {name}, which this config lacks; {again}")
-        if differs := _first_difference(from_config_dict(recorded["config"]), member.config):
+        recorded_config = from_config_dict(recorded["config"])
+        if differs := first_difference(recorded_config, member.config, SECTIONS, MAY_CHANGE):
             key, old, new = differs
             raise UserError(
                 f"{workdir} holds a campaign with {key}={old!r} for {name}, and this config says {new!r}; "
                 f"{again}"
             )
-
-
-def _first_difference(before: Config, now: Config) -> tuple[str, Any, Any] | None:
-    for part in ("model", "data", "optim", "loss", "train", "eval"):
-        old, new = getattr(before, part), getattr(now, part)
-        if type(old) is not type(new):
-            return "model.name", old.name, new.name
-        for field in dataclasses.fields(old):
-            key, values = f"{part}.{field.name}", (getattr(old, field.name), getattr(new, field.name))
-            if values[0] != values[1] and key not in MAY_CHANGE:
-                return key, *values
-    return None

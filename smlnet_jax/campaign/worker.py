@@ -11,7 +11,6 @@ train     trains, going on from a checkpoint if there is one, then scores the be
 from __future__ import annotations
 
 import dataclasses
-import json
 import sys
 import tempfile
 from pathlib import Path
@@ -25,6 +24,7 @@ from smlnet_jax.compilation import keep_compilations
 from smlnet_jax.config import Config, from_config_dict
 from smlnet_jax.errors import UserError
 from smlnet_jax.evaluation import run as scoring
+from smlnet_jax.export.workdir import metrics
 from smlnet_jax.models import create
 from smlnet_jax.training.checkpoint import Checkpoints
 from smlnet_jax.training.loop import train
@@ -61,10 +61,10 @@ def _pace(config: Config, folder: Path) -> dict[str, Any] | None:
     brief = _with(config, "train", log_every=steps, save_every=steps, wandb="")
     with tempfile.TemporaryDirectory(dir=folder) as place:
         train(_with(brief, "data", val=""), Path(place))
-        rows = (Path(place) / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
+        rows = metrics(Path(place))
     if not rows:
         return None
-    return {"images_per_second": json.loads(rows[-1])["images_per_second"], "steps": steps - 1}
+    return {"images_per_second": rows[-1]["images_per_second"], "steps": steps - 1}
 
 
 def _train(config: Config, folder: Path) -> dict[str, Any] | None:

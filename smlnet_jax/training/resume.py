@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Mapping
+from collections.abc import Container, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,16 +28,29 @@ MAY_CHANGE = frozenset(
 
 def check_same_run(recorded: Mapping[str, Any], config: Config, workdir: Path) -> None:
     """Raises `UserError` that names the first key in which a checkpoint's config differs from this run's."""
-    before = from_config_dict(recorded)
-    for section in ("model", "data", "optim", "loss", "train"):  # eval is not of the run
-        old, new = getattr(before, section), getattr(config, section)
+    sections = ("model", "data", "optim", "loss", "train")  # eval is not of the run
+    if differs := first_difference(from_config_dict(recorded), config, sections, MAY_CHANGE):
+        key, old, new = differs
+        raise UserError(
+            f"{workdir} holds a run with {key}={old!r}, and this config says {new!r}; set it back to go on, "
+            "or start anew in another --workdir"
+        )
+
+
+def first_difference(
+    before: Config, now: Config, sections: Sequence[str], may_change: Container[str]
+) -> tuple[str, Any, Any] | None:
+    """Key and both values of the first field that differs and is not in `may_change`.
+
+    Networks of two kinds differ in their name, the first field of all.
+    """
+    for section in sections:
+        old, new = getattr(before, section), getattr(now, section)
         for field in dataclasses.fields(old):
-            key = f"{section}.{field.name}"
-            if getattr(old, field.name) != getattr(new, field.name) and key not in MAY_CHANGE:
-                raise UserError(
-                    f"{workdir} holds a run with {key}={getattr(old, field.name)!r}, and this config says "
-                    f"{getattr(new, field.name)!r}; set it back to go on, or start anew in another --workdir"
-                )
+            key, values = f"{section}.{field.name}", (getattr(old, field.name), getattr(new, field.name))
+            if values[0] != values[1] and key not in may_change:
+                return key, *values
+    return None
 
 
 def write_config(config: Config, workdir: Path) -> None:
