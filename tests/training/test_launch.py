@@ -39,7 +39,8 @@ for ((i = 0; i < count; i++)); do OMPI_COMM_WORLD_RANK=$i "$@" & done
 for ((i = 0; i < count; i++)); do wait -n || exit 1; done
 """
 SAYS = """#!/bin/bash
-printf '%s|' "$@" >>"$SAID"; echo >>"$SAID"
+line=$(printf '%s|' "$@")
+printf '%s\\n' "$line" >>"$SAID" # one write, so that processes do not cut into each other's lines
 """
 
 
