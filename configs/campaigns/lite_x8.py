@@ -13,6 +13,7 @@ MEMBERS = {
     "smlnet_lite": {},
     "spatial": {"model.branches": "spatial"},
     "spatial_equal_macs": {"model.branches": "spatial", "model.spat_widths": (72, 104, 136, 136)},
+    "spatial_mfeb": {"model.branches": "spatial", "model.fusion": "none"},
     "edsr": {"model.name": "edsr", "model.width": 40, "model.res_blocks": 16},
     # Branches, and what passes between them.
     "no_interaction": {"model.fusion": "none"},

@@ -157,14 +157,14 @@ class MSIM(nnx.Module):
 
 
 class SeparateMFEB(nnx.Module):
-    """Fusion `none`: each branch keeps its MFEB and sees nothing of the other."""
+    """Fusion `none`: each branch, or the only one, keeps its MFEB and sees nothing of the other."""
 
     def __init__(self, c_freq: int, c_spat: int, config: ModelConfig, *, rngs: nnx.Rngs):
-        kernels = config.mfeb_kernels
-        self.mfeb_freq = MFEB(c_freq, kernels, rngs=rngs) if kernels else None
-        self.mfeb_spat = MFEB(c_spat, kernels, rngs=rngs) if kernels else None
+        kernels, branches = config.mfeb_kernels, config.branches
+        self.mfeb_freq = MFEB(c_freq, kernels, rngs=rngs) if kernels and branches != "spatial" else None
+        self.mfeb_spat = MFEB(c_spat, kernels, rngs=rngs) if kernels and branches != "frequency" else None
 
-    def __call__(self, freq: Float[Array, "b h w c_f"], spat: Float[Array, "b h w c_s"]):
+    def __call__(self, freq: Float[Array, "b h w c_f"] | None, spat: Float[Array, "b h w c_s"] | None):
         freq = freq if self.mfeb_freq is None else self.mfeb_freq(freq)
         spat = spat if self.mfeb_spat is None else self.mfeb_spat(spat)
         return freq, spat

@@ -86,7 +86,7 @@ class Stage(nnx.Module):
         self.resample = None if resample is None else Pair(config, resample)
         self.blocks = Blocks(config, level, rngs=rngs)
         fuses = (
-            config.branches == "both"
+            (config.branches == "both" or config.fusion == "none")
             and level in config.fusion_levels
             and (config.fusion_stages == "all" or not encodes)
         )

@@ -25,6 +25,8 @@ TEST = VARIANTS["smlnet_test"]
 SWITCHES = {
     "spatial": {"branches": "spatial"},
     "frequency": {"branches": "frequency"},
+    "spatial-mfeb": {"branches": "spatial", "fusion": "none"},
+    "frequency-mfeb": {"branches": "frequency", "fusion": "none"},
     "no-interaction": {"fusion": "none"},
     "concat": {"fusion": "concat"},
     "gate": {"fusion": "gate"},
