@@ -1,8 +1,8 @@
 """SMLNet's small forms beside every baseline at equal multiply-accumulates, x8, 8 -> 64. For CPUs.
 
 Cost:    0.12 to 0.15 GMACs an image of 64x64; 500 steps of 8, three to eight minutes of a core each.
-Shows:   what each network makes of 4,000 faces with one recipe, that of smlnet_lite_x8, which was tuned on SMLNet's
-         spatial branch; so the ancestor and SPARNet run with Adam too. Not where long training of full sizes ends.
+Shows:   what each network makes of 4,000 faces with one recipe, that of smlnet_lite_x8, which was tuned on
+         SMLNet's spatial branch; so SFMNet and SPARNet run with Adam too. Not where long training ends.
 Command: python -m smlnet_jax.campaign --config=configs/campaigns/cpu_x8.py --workdir=W --config.data.train=A
              --config.data.val=B --config.eval.data=celeba=C,lfw=D
 """

@@ -50,6 +50,7 @@ class ModelConfig(NetworkConfig):
     fusion: str = "sfim"  # sfim | gate | concat | none
     fusion_stages: str = "all"  # all | decoder (each decoder stage sees all encoder levels)
     fusion_levels: tuple[int, ...] = (0, 1, 2, 3)  # levels whose stages end in MSIM, 0 the finest
+    msim_skip: str = "input"  # input | mfeb: what MSIM adds its output to
     two_way: bool = True  # MSIM may write into the frequency branch (beta)
     mfeb_kernels: tuple[int, ...] = (1, 3, 5, 7)  # depthwise kernel of each split, 1 = identity; () = no MFEB
     attention_heads: int = 8
@@ -68,6 +69,7 @@ class ModelConfig(NetworkConfig):
                 )
         one_of("branches", self.branches, ("both", "spatial", "frequency"))
         one_of("fusion", self.fusion, ("sfim", "gate", "concat", "none"))
+        one_of("msim_skip", self.msim_skip, ("input", "mfeb"))
         one_of("fusion_stages", self.fusion_stages, ("all", "decoder"))
         one_of("spectrum", self.spectrum, ("phasor", "complex", "polar"))
         one_of("fft_impl", self.fft_impl, ("auto", "fft", "dft"))

@@ -134,13 +134,15 @@ class MSIM(nnx.Module):
 
     o = SFIM(MFEB(F), MFEB(S));  S' = S + Conv1x1(o);  F' = F + beta * Conv1x1(o), beta = 0 at the start.
 
-    So it begins one-way, from both into the spatial branch, and may learn to be two-way.
+    So it begins one-way, from both into the spatial branch, and may learn to be two-way. With
+    `msim_skip="mfeb"` MFEB(S) and MFEB(F) take the places of the S and F that are added to.
     """
 
     def __init__(self, c_freq: int, c_spat: int, config: ModelConfig, *, rngs: nnx.Rngs):
         kernels = config.mfeb_kernels
         self.mfeb_freq = MFEB(c_freq, kernels, rngs=rngs) if kernels else None
         self.mfeb_spat = MFEB(c_spat, kernels, rngs=rngs) if kernels else None
+        self.skip = config.msim_skip
         self.interact = _interaction(c_freq, c_spat, config, rngs)
         width = min(c_freq, c_spat)
         self.to_spat = Conv(width, c_spat, 1, rngs=rngs)
@@ -151,6 +153,8 @@ class MSIM(nnx.Module):
         f = freq if self.mfeb_freq is None else self.mfeb_freq(freq)
         s = spat if self.mfeb_spat is None else self.mfeb_spat(spat)
         o = self.interact(f, s)
+        if self.skip == "mfeb":
+            freq, spat = f, s
         if self.to_freq is not None and self.beta is not None:
             freq = freq + self.beta[...].astype(freq.dtype) * self.to_freq(o)
         return freq, spat + self.to_spat(o)

@@ -38,6 +38,7 @@ SWITCHES = {
     "dft": {"fft_impl": "dft"},
     "decoder-only": {"fusion_stages": "decoder"},
     "coarse-fusion": {"fusion_levels": (1, 2, 3)},
+    "mfeb-skip": {"msim_skip": "mfeb"},
     "one-way": {"two_way": False},
     "plain-attention": {"attention_depthwise": False},
     "unequal-widths": {"freq_widths": (8, 8, 8, 8), "attention_heads": 4},
@@ -148,6 +149,7 @@ def test_dft_and_fft_forms_give_the_same_picture():
     ("change", "named"),
     [
         ({"fusion": "magic"}, "model.fusion='magic'"),
+        ({"msim_skip": "magic"}, "model.msim_skip='magic'"),
         ({"spat_widths": (16, 16)}, "model.spat_widths"),
         ({"attention_heads": 7}, "model.attention_heads=7"),
         ({"attention_heads": 0}, "model.attention_heads=0"),
