@@ -1,4 +1,4 @@
-"""Where a campaign keeps what, and JSON that is written whole or not at all.
+"""Where a campaign keeps what.
 
 campaign.json                  what the campaign is, and each start of it
 bicubic/                       scores of bicubic
@@ -30,21 +30,4 @@ def read_json(path: Path) -> Any:
     except (OSError, ValueError) as error:
         raise UserError(
             f"{path} cannot be read ({error}); restore it, or start in another --workdir"
-        ) from error
-
-
-def write_json(path: Path, content: Any) -> None:
-    write_text(path, json.dumps(content, indent=2, allow_nan=False) + "\n")
-
-
-def write_text(path: Path, text: str) -> None:
-    """Writes a file, whole or not at all; makes its folder."""
-    part = path.with_name(path.name + ".part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part.write_text(text, encoding="utf-8")
-        part.replace(path)
-    except OSError as error:
-        raise UserError(
-            f"cannot write {path} ({error.strerror}); free it, or give another --workdir"
         ) from error

@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from smlnet_jax.campaign import provenance
-from smlnet_jax.campaign.files import read_json, write_json
+from smlnet_jax.campaign.files import read_json
 from smlnet_jax.campaign.plan import Plan
 from smlnet_jax.config import from_config_dict, to_dict
 from smlnet_jax.errors import UserError
+from smlnet_jax.files import write_json
 from smlnet_jax.training.resume import first_difference
 
 FILE = "campaign.json"

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from smlnet_jax.campaign import markdown, page
-from smlnet_jax.campaign.files import write_json, write_text
 from smlnet_jax.campaign.plan import Plan
 from smlnet_jax.campaign.results import collect
+from smlnet_jax.files import write_json, write_text
 
 
 def write(plan: Plan, workdir: Path) -> None:

@@ -17,11 +17,12 @@ from pathlib import Path
 from typing import Any
 
 from smlnet_jax.campaign import record, report
-from smlnet_jax.campaign.files import STOPPED, read_json, run_folder, write_json
+from smlnet_jax.campaign.files import STOPPED, read_json, run_folder
 from smlnet_jax.campaign.plan import Plan, Run
 from smlnet_jax.campaign.results import status
 from smlnet_jax.config import Config, to_dict
 from smlnet_jax.errors import UserError
+from smlnet_jax.files import write_json
 from smlnet_jax.training.signals import say_in_handler
 
 WORKER = (sys.executable, "-m", "smlnet_jax.campaign.worker")

@@ -19,12 +19,13 @@ from typing import Any
 import jax
 
 from smlnet_jax.campaign import provenance
-from smlnet_jax.campaign.files import STOPPED, read_json, write_json
+from smlnet_jax.campaign.files import STOPPED, read_json
 from smlnet_jax.compilation import keep_compilations
 from smlnet_jax.config import Config, from_config_dict
 from smlnet_jax.errors import UserError
 from smlnet_jax.evaluation import run as scoring
 from smlnet_jax.export.workdir import metrics
+from smlnet_jax.files import write_json
 from smlnet_jax.models import create
 from smlnet_jax.training.checkpoint import Checkpoints
 from smlnet_jax.training.loop import train

@@ -9,7 +9,6 @@ Lanczos enlargement.
 from __future__ import annotations
 
 import dataclasses
-import json
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -24,6 +23,7 @@ from smlnet_jax.config import Config
 from smlnet_jax.data.sources import image_files
 from smlnet_jax.errors import UserError
 from smlnet_jax.evaluation import datasets, weights
+from smlnet_jax.files import write_json
 from smlnet_jax.metrics.psnr import psnr
 from smlnet_jax.metrics.ssim import ssim
 from smlnet_jax.models import Model
@@ -198,13 +198,7 @@ def table(found: dict[str, Any]) -> str:
 def write(found: dict[str, Any], label: str, workdir: Path) -> Path:
     """Writes real_world.json into `workdir`, whole or not at all; returns its path."""
     path = workdir / "real_world.json"
-    try:
-        workdir.mkdir(parents=True, exist_ok=True)
-        part = path.with_suffix(".json.part")
-        part.write_text(json.dumps({"weights": label, "sets": found}, indent=2) + "\n", encoding="utf-8")
-        part.replace(path)
-    except OSError as error:
-        raise UserError(f"cannot write {path} ({error.strerror}); give another --workdir") from error
+    write_json(path, {"weights": label, "sets": found})
     return path
 
 

@@ -18,6 +18,7 @@ from smlnet_jax.evaluation import datasets, weights
 from smlnet_jax.evaluation.evaluate import Results, SetResult, evaluate
 from smlnet_jax.evaluation.figures import sample_grid
 from smlnet_jax.evaluation.tables import score_table, write_csv
+from smlnet_jax.files import write_json
 
 
 def run(config: Config, workdir: Path) -> int:
@@ -89,13 +90,11 @@ def write(results: Results, label: str, workdir: Path) -> None:
             write_csv(found, workdir / "eval" / f"{name}.csv")
             if found.samples:
                 sample_grid(found.samples, workdir / "eval" / f"{name}.png", captions(found))
-        part = workdir / "eval.json.part"
-        part.write_text(json.dumps(results.to_json(label), indent=2) + "\n", encoding="utf-8")
-        part.replace(workdir / "eval.json")
     except OSError as error:
         raise UserError(
             f"cannot write the results into {workdir} ({error.strerror}); free it, or give another --workdir"
         ) from error
+    write_json(workdir / "eval.json", results.to_json(label))
     print(f"written: {workdir / 'eval.json'}, and in {workdir / 'eval'} a CSV and a picture of each set")
 
 

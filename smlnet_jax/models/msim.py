@@ -169,8 +169,8 @@ class SeparateMFEB(nnx.Module):
         self.mfeb_spat = MFEB(c_spat, kernels, rngs=rngs) if kernels and branches != "frequency" else None
 
     def __call__(self, freq: Float[Array, "b h w c_f"] | None, spat: Float[Array, "b h w c_s"] | None):
-        freq = freq if self.mfeb_freq is None else self.mfeb_freq(freq)
-        spat = spat if self.mfeb_spat is None else self.mfeb_spat(spat)
+        freq = freq if freq is None or self.mfeb_freq is None else self.mfeb_freq(freq)
+        spat = spat if spat is None or self.mfeb_spat is None else self.mfeb_spat(spat)
         return freq, spat
 
 

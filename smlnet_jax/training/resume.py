@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from collections.abc import Container, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from smlnet_jax.config import Config, from_config_dict, to_dict
 from smlnet_jax.errors import UserError
+from smlnet_jax.files import write_json
 
 # What may differ between the parts of one run: where the data lies, when something is written, how long it
 # goes on, and what changes results by rounding at most. Anything else would make one curve of two
@@ -55,10 +55,4 @@ def first_difference(
 
 def write_config(config: Config, workdir: Path) -> None:
     """Writes workdir/config.json, whole or not at all; `from_config_dict` reads it back."""
-    part = workdir / "config.json.part"
-    try:
-        workdir.mkdir(parents=True, exist_ok=True)
-        part.write_text(json.dumps(to_dict(config), indent=2) + "\n", encoding="utf-8")
-        part.replace(workdir / "config.json")
-    except OSError as error:
-        raise UserError(f"cannot write into {workdir} ({error.strerror}); give another --workdir") from error
+    write_json(workdir / "config.json", to_dict(config))

@@ -104,5 +104,5 @@ def test_full_disk_under_the_pictures(faces_folder, tmp_path, monkeypatch):
 
 def test_config_that_cannot_be_written(tmp_path):
     (tmp_path / "config.json").mkdir()
-    with pytest.raises(UserError, match=r"cannot write into .*; give another --workdir"):
+    with pytest.raises(UserError, match=r"cannot write .*; free it, or give another --workdir"):
         write_config(config_of(), tmp_path)
