@@ -4,6 +4,7 @@ Cluster programs are stand-ins on PATH that do on one machine what theirs do on 
 each with its part of the environment.
 """
 
+import io
 import os
 import re
 import shutil
@@ -11,13 +12,16 @@ import signal
 import stat
 import subprocess
 import sys
+import tarfile
 import time
 
+import chex
 import pytest
 import yaml
 
+import smlnet_jax
 from tests.training.bench import rows
-from tests.training.command import REPO
+from tests.training.command import REPO, checkpoint
 from tests.training.test_distributed import free_port
 
 LAUNCH = REPO / "launch"
@@ -41,6 +45,15 @@ for ((i = 0; i < count; i++)); do wait -n || exit 1; done
 SAYS = """#!/bin/bash
 line=$(printf '%s|' "$@")
 printf '%s\\n' "$line" >>"$SAID" # one write, so that processes do not cut into each other's lines
+"""
+
+STOPS_AFTER_A_STEP = """#!/bin/bash
+shift 3 # --preserve-status --signal=TERM 1m
+[[ -n ${FINISH:-} ]] && exec "$@"
+"$@" & run=$!
+workdir=${!#}; workdir=${workdir#*=}
+until grep -qs '"loss"' "$workdir/metrics.jsonl"; do sleep 0.05; done
+kill -TERM $run; wait $run
 """
 
 
@@ -183,6 +196,26 @@ def test_pod_hands_sigterm_on_and_waits_for_the_save(programs, tmp_path):
     assert (tmp_path / "saved").exists()
 
 
+def test_piece_says_what_it_lacks(tmp_path):
+    assert "MINUTES=" in launch("piece.sh", OUT=str(tmp_path / "out")).stderr
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "a").touch()
+    refused = launch("piece.sh", OUT=str(tmp_path / "full"), MINUTES="1")
+    assert refused.returncode == 2 and "is not empty" in refused.stderr
+    refused = launch("piece.sh", OUT=str(tmp_path / "out"), IN=str(tmp_path / "full"), MINUTES="1")
+    assert refused.returncode == 2 and "holds no run.tar.00" in refused.stderr
+
+
+def test_piece_that_fails_brings_its_run_home(programs, tmp_path):
+    programs(fails="#!/bin/bash\nfor word; do :; done\necho kept >${word#*=}/metrics.jsonl\nexit 3")
+    done = launch("piece.sh", OUT=str(tmp_path / "one"), MINUTES="1", PART="2000", PYTHON="fails")
+    assert done.returncode == 3 and not (tmp_path / "one" / "DONE").exists()
+    parts = sorted((tmp_path / "one").glob("run.tar.*"))
+    assert len(parts) > 1 and max(part.stat().st_size for part in parts) <= 2000
+    with tarfile.open(fileobj=io.BytesIO(b"".join(part.read_bytes() for part in parts))) as packed:
+        assert packed.extractfile("./metrics.jsonl").read() == b"kept\n"
+
+
 def losses(workdir):
     return [row["loss"] for row in rows(workdir) if "loss" in row]
 
@@ -194,6 +227,30 @@ def alone(command, tmp_path_factory):
     code, said = command.finish(*command.flags, "--config.train.steps=2", f"--workdir={workdir}")
     assert code == 0, said
     return losses(workdir)
+
+
+@pytest.mark.slow
+def test_run_in_pieces_is_the_run_in_one(command, programs, tmp_path):
+    flags = (*command.flags, "--config.train.steps=5")
+    code, said = command.finish(*flags, f"--workdir={tmp_path / 'whole'}")
+    assert code == 0, said
+
+    programs(timeout=STOPS_AFTER_A_STEP)
+    started = {"MINUTES": "1", "PYTHON": sys.executable, "JAX_PLATFORMS": "cpu"}
+    one, two = tmp_path / "one", tmp_path / "two"
+    done = launch("piece.sh", *flags, OUT=str(one), **started)
+    assert done.returncode == 0, done.stdout
+    assert "stopped at step" in (one / "log.txt").read_text() and not (one / "DONE").exists()
+    done = launch("piece.sh", *flags, IN=str(one), OUT=str(two), FINISH="1", **started)
+    assert done.returncode == 0 and (two / "DONE").exists(), done.stdout
+
+    (tmp_path / "pieces").mkdir()
+    with tarfile.open(fileobj=io.BytesIO((two / "run.tar.00").read_bytes())) as packed:
+        packed.extractall(tmp_path / "pieces", filter="data")
+    assert losses(tmp_path / "pieces") == losses(tmp_path / "whole")
+    chex.assert_trees_all_equal(checkpoint(tmp_path / "pieces"), checkpoint(tmp_path / "whole"))
+    model, _, card = smlnet_jax.load_pretrained(two / "weights")
+    assert model.config.name == "smlnet_test" and card.dtype == "float16"
 
 
 @pytest.fixture
