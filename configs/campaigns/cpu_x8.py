@@ -11,6 +11,7 @@ from configs import smlnet_lite_x8
 from smlnet_jax.campaign.plan import section
 
 OWN_LOSS = {"loss.spectral_weight": 0.0}  # L1, that of their papers
+SPATIAL = {"model.branches": "spatial", "model.fusion": "none"}  # which keeps MFEB
 ADAM = {"optim.name": "adam", "optim.lr": 1e-3}
 
 SFMNET = {"model.name": "sfmnet", "model.width": 8, "loss.spectral": "polar"}
@@ -24,6 +25,9 @@ MEMBERS = {
         "model.name": "smlnet", "model.spat_widths": (12,) * 4, "model.freq_widths": (12,) * 4,
         "model.attention_heads": 4,
     },
+    # The same without the frequency branch, its multiply-accumulates in wider spatial ones.
+    "lite_spatial": {**SPATIAL, "model.spat_widths": (72, 96, 136, 136)},
+    "smlnet_spatial": {**SPATIAL, "model.name": "smlnet", "model.spat_widths": (16,) * 4},
     "sfmnet": SFMNET,
     "sparnet": SPARNET,
     "edsr": {"model.name": "edsr", "model.width": 40, "model.res_blocks": 18, **OWN_LOSS},
