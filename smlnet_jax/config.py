@@ -148,6 +148,7 @@ class EvalConfig:
     photos: str = ""  # the same, of whole photographs without truth; see docs/real_world.md
     portraits: str = ""  # the same, of whole portraits that are shrunk and restored
     protocols: tuple[str, ...] = PROTOCOLS
+    identity: bool = False  # also the cosine of SFace embeddings to the original's; canonical crops
     batch_size: int = 16
     limit: int = 0  # first N images of each set; 0 = all
     grid_images: int = 8  # rows of the comparison picture; 0 = none

@@ -17,7 +17,7 @@ def render(results: Results) -> str:
     if mishaps := list(tables.mishaps(results)):
         lines += ["## What went wrong", "", *(f"- {_safe(sentence)}" for sentence in mishaps), ""]
     lines += ["## Scores", ""]
-    for protocol in [main, *(name for name in results["protocols"] if name != main)]:
+    for protocol in [main, *tables.further(results)]:
         for dataset in results["datasets"]:
             lines += [
                 f"### {dataset}, `{protocol}`",

@@ -16,7 +16,6 @@ _WORDS = {"better", "worse"}  # verdicts that get a colour
 def render(results: Results) -> str:
     """The report as a page."""
     reference, main = escape(results["reference"]), results["protocol"]
-    others = [name for name in results["protocols"] if name != main]
     title = f"Campaign: {len(results['members'])} members against {reference}"
     body = [f"<h1>{title}</h1>", f'<p class="state">{escape(tables.state(results))}.</p>']
     for dataset, found in results["datasets"].items():
@@ -26,7 +25,7 @@ def render(results: Results) -> str:
         body.append(_figure(charts.differences(results, dataset), "Dot and bar: mean and 95 % interval over "
                             "images. Small dots: single seeds."))  # fmt: skip
         body.append(_table(tables.scores(results, dataset, main)))
-        for protocol in others:
+        for protocol in tables.further(results):
             table = _table(tables.scores(results, dataset, protocol))
             body.append(f"<details><summary>{escape(dataset)} under {protocol}</summary>{table}</details>")
         body.append(_figure(charts.cost(results, dataset), f"PSNR ({main}) against cost."))

@@ -19,6 +19,7 @@ from smlnet_jax.evaluation.pairing import refuse_unpaired
 from smlnet_jax.training.validation import BEST, PROTOCOL
 
 METRICS = ("psnr", "ssim")
+IDENTITY = "identity"  # beside the protocols, where it was asked for; its metric is a cosine
 
 Table = dict[str, dict[str, dict[str, Any]]]  # by data set, protocol and metric
 ByColumn = dict[tuple[str, str, str], Scores]  # the same, of each image
@@ -45,6 +46,7 @@ def collect(plan: Plan, workdir: Path) -> dict[str, Any]:
         "budget": plan.budget,
         "protocol": PROTOCOL if PROTOCOL in protocols else protocols[0],
         "protocols": list(protocols),
+        "identity": plan.config.eval.identity,
         "scale": plan.config.data.scale,
         "size": plan.config.data.size,
         "lr_kernel": plan.config.data.lr_kernel,
@@ -142,8 +144,8 @@ def _columns(folder: Path, names: Mapping[str, list[str]], plan: Plan) -> ByColu
         path = _csv(folder, dataset)
         scores = read_scores(path)
         refuse_unpaired(scores, wanted, str(path), "the scores of bicubic")
-        for protocol in plan.config.eval.protocols:
-            for metric in METRICS:
+        for protocol, metrics in _measured(plan).items():
+            for metric in metrics:
                 column = f"{protocol}_{metric}"
                 columns[dataset, protocol, metric] = np.array([scores[name][column] for name in wanted])
     return columns
@@ -195,8 +197,14 @@ def _plain(found: Comparison) -> dict[str, Any]:
 def _table(plan: Plan, entry) -> Table:
     return {
         dataset: {
-            protocol: {metric: entry(dataset, protocol, metric) for metric in METRICS}
-            for protocol in plan.config.eval.protocols
+            protocol: {metric: entry(dataset, protocol, metric) for metric in metrics}
+            for protocol, metrics in _measured(plan).items()
         }
         for dataset in plan.test_sets
     }
+
+
+def _measured(plan: Plan) -> dict[str, tuple[str, ...]]:
+    """The metrics of each protocol, and of identity."""
+    measured: dict[str, tuple[str, ...]] = dict.fromkeys(plan.config.eval.protocols, METRICS)
+    return {**measured, IDENTITY: ("cosine",)} if plan.config.eval.identity else measured

@@ -6,12 +6,18 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from smlnet_jax.campaign.comparison import BETTER, UNDECIDED, WORSE
+from smlnet_jax.campaign.results import IDENTITY, METRICS
 from smlnet_jax.training.progress import duration
 
 Results = Mapping[str, Any]  # the content of results.json
 NOTHING = "–"  # a cell without a value
 PENDING = ("begun", "waiting")
-_FORMS = {"psnr": ("{:.3f}", "{:+.3f}"), "ssim": ("{:.4f}", "{:+.4f}")}
+_FORMS = {
+    "psnr": ("{:.3f}", "{:+.3f}"),
+    "ssim": ("{:.4f}", "{:+.4f}"),
+    "cosine": ("{:.3f}", "{:+.3f}"),
+}
+_NAMES = {"psnr": ("PSNR, dB", "PSNR is"), "ssim": ("SSIM", "SSIM is"), "cosine": ("identity", "identity is")}
 
 
 class Table(NamedTuple):
@@ -23,32 +29,39 @@ class Table(NamedTuple):
 
 
 def scores(results: Results, dataset: str, protocol: str) -> Table:
-    """One data set under one protocol: bicubic, the reference, then the others in the order of the config.
+    """One data set under one protocol (or identity): bicubic, the reference, then the others in order.
 
     Those whose first run is still to end have no row; they are in `training`.
     """
-    head = [
-        "method", "seeds", "parameters", "GMACs", "images/s", "training",
-        "PSNR, dB", "difference [95 %]", "PSNR is", "SSIM", "difference [95 %]", "SSIM is",
-    ]  # fmt: skip
+    metrics = ("cosine",) if protocol == IDENTITY else METRICS
+    head = ["method", "seeds", "parameters", "GMACs", "images/s", "training"]
+    for metric in metrics:
+        name, verdict = _NAMES[metric]
+        head += [name, "difference [95 %]", verdict]
     rows, marks = [], []
     for name, method in methods(results):
         if "runs" in method and all(run["status"] in PENDING for run in method["runs"].values()):
             continue
         cells = [name, *cost(method)]
-        for metric in ("psnr", "ssim"):
+        for metric in metrics:
             cells += [
                 score(method, dataset, protocol, metric),
                 *difference(method, dataset, protocol, metric, is_reference=name == results["reference"]),
             ]
         rows.append(cells)
-        found = comparison(method, dataset, protocol, "psnr")
+        found = comparison(method, dataset, protocol, metrics[0])
         marks.append(
             "reference"
             if name == results["reference"]
             else {BETTER: "better", WORSE: "worse"}.get(found["verdict"] if found else "", "")
         )
     return Table(head, rows, marks)
+
+
+def further(results: Results) -> list[str]:
+    """What was scored beside the main protocol: the other protocols, and identity where it was asked for."""
+    others = [name for name in results["protocols"] if name != results["protocol"]]
+    return [IDENTITY, *others] if results["identity"] else others
 
 
 def training(results: Results) -> Table:

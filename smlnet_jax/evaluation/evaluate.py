@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import jax
@@ -29,6 +29,7 @@ from smlnet_jax.ops.resize import upsample
 
 if TYPE_CHECKING:
     from smlnet_jax.data.sources import ImageSource
+    from smlnet_jax.restoration.identity import SFace
 
 
 class Predictor(Protocol):
@@ -60,6 +61,7 @@ class SetResult:
     model: Mapping[str, Scores]
     bicubic: Mapping[str, Scores]
     samples: Mapping[str, UInt8[np.ndarray, "n h w 3"]]  # columns for `figures.sample_grid`
+    identity: Mapping[str, Float[np.ndarray, " n"]] = field(default_factory=dict)  # model, bicubic: cosines
 
     def mean(self, protocol: str, who: str = "model") -> tuple[float, float]:
         """Mean PSNR (dB) and SSIM of `who`: model or bicubic. Each image weighs the same."""
@@ -101,10 +103,15 @@ class Results:
                     "n": len(found.names),
                     "protocols": means(found, "model"),
                     "bicubic": means(found, "bicubic"),
+                    **({"identity": _means(found.identity)} if found.identity else {}),
                 }
                 for name, found in self.datasets.items()
             },
         }
+
+
+def _means(by_who: Mapping[str, Float[np.ndarray, " n"]]) -> dict[str, float]:
+    return {who: float(values.mean()) for who, values in by_who.items()}
 
 
 def evaluate(
@@ -118,10 +125,12 @@ def evaluate(
     batch_size: int = 16,
     limit: int = 0,
     samples: int = 0,
+    identity: bool = False,
 ) -> Results:
     """Scores `model` on the first `limit` images (0 = all) of each source, beside bicubic.
 
     Without a model (None) bicubic is also what is scored. Pictures of the first `samples` images are kept.
+    `identity` adds the cosine of SFace embeddings to the original's, for canonically aligned crops.
     The last batch is padded, and its padding is counted nowhere.
 
     Under an ambient mesh (`jax.set_mesh`) the batch is split over its "data" axis, and `params` may be
@@ -131,12 +140,14 @@ def evaluate(
     if not protocols:
         raise UserError(f"eval.protocols is empty; choose of {', '.join(PROTOCOLS)}")
     batch_size = _divisible(min(batch_size, max(map(len, sources.values()))))
+    sface = _sface() if identity else None
     datasets = {}
     for name, source in sources.items():
         batches = evaluation_batches(
             source, scale=scale, lr_kernel=lr_kernel, batch_size=batch_size, limit=limit
         )
-        datasets[name] = _collect(_score_each(model, params, batches, tuple(protocols)), protocols, samples)
+        scored = _score_each(model, params, batches, tuple(protocols))
+        datasets[name] = _collect(scored, protocols, samples, sface)
     return Results(scale, lr_kernel, datasets)
 
 
@@ -195,23 +206,52 @@ def _score_each(
 
 
 def _collect(
-    scored: Iterable[tuple[Batch, np.ndarray, Any]], protocols: Sequence[str], samples: int
+    scored: Iterable[tuple[Batch, np.ndarray, Any]],
+    protocols: Sequence[str],
+    samples: int,
+    sface: SFace | None,
 ) -> SetResult:
     names: list[str] = []
     rows: list[Any] = []
     columns: list[dict[str, np.ndarray]] = []
+    cosines: list[dict[str, np.ndarray]] = []
     for batch, mask, (model, bicubic, pictures) in scored:
         real = np.flatnonzero(mask)
         rows.append(jax.tree.map(lambda x, real=real: _fetch(x)[real].astype(np.float64), (model, bicubic)))
+        if len(names) < samples or sface:
+            pictures = jax.tree.map(_fetch, pictures)
         if len(names) < samples:
-            columns.append(_columns(batch, jax.tree.map(_fetch, pictures), real[: samples - len(names)]))
+            columns.append(_columns(batch, pictures, real[: samples - len(names)]))
+        if sface:
+            cosines.append(_cosines(sface, batch.hr[real], pictures.sr[real], pictures.bicubic[real]))
         names.extend(batch.names[i] for i in real)
     model, bicubic = jax.tree.map(lambda *parts: np.concatenate(parts), *rows)
     pictured = {title: np.concatenate([c[title] for c in columns]) for title in columns[0]} if columns else {}
     model, bicubic = (
         {name: by_name[name] for name in protocols} for by_name in (model, bicubic)
     )  # jit sorts
-    return SetResult(tuple(names), model, bicubic, pictured)
+    identity = {who: np.concatenate([c[who] for c in cosines]) for who in cosines[0]} if cosines else {}
+    return SetResult(tuple(names), model, bicubic, pictured, identity)
+
+
+def _sface() -> SFace:
+    from smlnet_jax.restoration.identity import SFace  # needs the restore extra
+
+    return SFace()
+
+
+def _cosines(
+    sface: SFace, hr: np.ndarray, sr: np.ndarray, bicubic: np.ndarray
+) -> dict[str, Float[np.ndarray, " n"]]:
+    """Of the embeddings of 8-bit results, and of bicubic's, to those of their originals."""
+    from smlnet_jax.restoration.align import canonical_landmarks
+
+    landmarks = canonical_landmarks(hr.shape[1])
+    embed = [
+        np.stack([sface.embed(x / np.float32(255), landmarks) for x in faces]) for faces in (hr, sr, bicubic)
+    ]
+    originals, model, enlarged = embed
+    return {"model": (model * originals).sum(1), "bicubic": (enlarged * originals).sum(1)}
 
 
 def _columns(batch: Batch, pictures: Pictures, rows: np.ndarray) -> dict[str, np.ndarray]:

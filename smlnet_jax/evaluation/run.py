@@ -55,6 +55,7 @@ def run(config: Config, workdir: Path) -> int:
                 batch_size=settings.batch_size,
                 limit=settings.limit,
                 samples=settings.grid_images,
+                identity=settings.identity,
             )
             found |= results.datasets
             if broken := found[name].first_nonfinite():

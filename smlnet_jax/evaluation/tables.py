@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def score_table(results: Results, name: str, label: str) -> str:
-    """Rows bicubic, model and gain; a column for each protocol, PSNR in dB and SSIM."""
+    """Rows bicubic, model and gain; a column for each protocol, PSNR in dB and SSIM; identity, if scored."""
     found = results.datasets[name]
     rows = [["", *found.model], ["bicubic"], [label], ["gain"]]
     for protocol in found.model:
@@ -20,18 +20,28 @@ def score_table(results: Results, name: str, label: str) -> str:
         rows[1].append("{:7.3f} {:7.4f}".format(*bicubic))
         rows[2].append("{:7.3f} {:7.4f}".format(*model))
         rows[3].append("{:+z7.3f} {:+z7.4f}".format(*gain))
+    if found.identity:
+        bicubic, model = found.identity["bicubic"].mean(), found.identity["model"].mean()
+        cells = ["identity", f"{bicubic:.3f}", f"{model:.3f}", f"{model - bicubic:+z.3f}"]
+        rows = [[*row, cell] for row, cell in zip(rows, cells, strict=True)]
     count = f"{len(found.names)} image{'s' * (len(found.names) != 1)}"
     title = f"{name}: {count}, x{results.scale}, LR by {results.lr_kernel}; PSNR dB and SSIM"
     return f"{title}\n{align(rows)}"
 
 
 def write_csv(found: SetResult, path: Path) -> None:
-    """One line an image: its name, then PSNR and SSIM of the model and of bicubic under each protocol."""
+    """One line an image: its name, then PSNR and SSIM of the model and of bicubic under each protocol.
+
+    Where identity was scored, its cosines, too.
+    """
     header, columns = ["name"], [list(found.names)]
     for protocol in found.model:
         for who, scores in (("", found.model[protocol]), ("_bicubic", found.bicubic[protocol])):
             header += [f"{protocol}{who}_psnr", f"{protocol}{who}_ssim"]
             columns += [[f"{value:.4f}" for value in scores.psnr], [f"{value:.6f}" for value in scores.ssim]]
+    for who, cosines in found.identity.items():
+        header.append("identity_cosine" if who == "model" else "identity_bicubic_cosine")
+        columns.append([f"{value:.6f}" for value in cosines])
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)

@@ -64,6 +64,9 @@ def main(job: str, folder: Path) -> int:
             head = ",".join(
                 f"{p}_{m}" for p in ("sfmnet", "sparnet", "basicsr", "rgb") for m in ("psnr", "ssim")
             )
+            if config["eval"]["identity"]:
+                head += ",identity_cosine,identity_bicubic_cosine"
+                lines = [f"{line},{0.4 + gain[i] / 10:.6f},0.2" for i, line in enumerate(lines)]
             write(folder / "eval" / f"{item.partition('=')[0]}.csv", [f"name,{head}", *lines])
     (folder / "outcome.json").write_text(json.dumps(outcome))
     return 0

@@ -9,17 +9,20 @@ import pytest
 
 from smlnet_jax.campaign.comparison import compare, verdict
 from smlnet_jax.campaign.history import read_history
+from smlnet_jax.campaign.plan import plan_of
 from smlnet_jax.campaign.runner import Runner
 from smlnet_jax.evaluation.bootstrap import Difference
 from smlnet_jax.evaluation.compare import read_scores
-from tests.campaign.conftest import WORKER, plan
+from tests.campaign.conftest import WORKER, plan, recipe
+
+MEMBERS = {"base": 1e-3, "better": 3e-3, "alike": 1.0001e-3, "wild": 1}
 
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
     """Workdir of a campaign of stand-ins: two seeds each, one member better by 0.2 dB, one as good."""
     workdir = tmp_path_factory.mktemp("campaign") / "W"
-    Runner(plan({"base": 1e-3, "better": 3e-3, "alike": 1.0001e-3, "wild": 1}), workdir, WORKER).run()
+    Runner(plan(MEMBERS), workdir, WORKER).run()
     return workdir
 
 
@@ -70,6 +73,21 @@ def test_report_shows_the_numbers_of_results_json(finished, results, file):
     assert "the best by val/psnr_sparnet on the validation set" in text
     assert "test images had no part in it" in text
     assert "python -m smlnet_jax.campaign" in text
+
+
+def test_identity_is_compared_where_it_was_asked_for(finished, results, tmp_path):
+    assert "identity" not in (finished / "report.md").read_text()
+    asked = recipe(MEMBERS)
+    asked.eval.identity = True
+    Runner(plan_of(asked), tmp_path, WORKER).run()
+    found = json.loads((tmp_path / "results.json").read_text())
+    cosine = found["members"]["better"]["difference"]["face"]["identity"]["cosine"]
+    psnr = found["members"]["better"]["difference"]["face"]["sparnet"]["psnr"]
+    assert cosine["verdict"] == "better" and cosine["mean"] == pytest.approx(psnr["mean"] / 10, abs=1e-4)
+    assert psnr == results["members"]["better"]["difference"]["face"]["sparnet"]["psnr"]
+    for file in ("report.md", "report.html"):
+        text = (tmp_path / file).read_text()
+        assert "identity is" in text and f"{cosine['mean']:+.3f} [{cosine['low']:+.3f}" in text
 
 
 def test_markdown_tables_have_as_many_cells_in_every_row(finished):

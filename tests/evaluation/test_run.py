@@ -16,6 +16,8 @@ from smlnet_jax.errors import UserError
 from smlnet_jax.evaluation import run as door
 from smlnet_jax.evaluation import weights
 from smlnet_jax.metrics import PROTOCOLS
+from smlnet_jax.restoration.align import canonical_landmarks
+from smlnet_jax.restoration.identity import SFace
 
 REPO = Path(__file__).resolve().parents[2]
 
@@ -61,6 +63,23 @@ def test_network_is_scored_over_all_devices_beside_bicubic(folder, tmp_path, sha
     written = json.loads((tmp_path / "eval.json").read_text())["datasets"]["seven"]
     assert written["protocols"]["sparnet"] != written["bicubic"]["sparnet"]
     assert {shape[0] for shape in sharpen.calls} == {jax.device_count()}  # 4 raised to 8
+
+
+def test_identity_is_the_cosine_to_the_original_s_embedding(folder, source, tmp_path, capsys):
+    door.run(configured(f"seven={folder}", protocols=("rgb",), identity=True), tmp_path)
+    with (tmp_path / "eval" / "seven.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    sface, landmarks = SFace(), canonical_landmarks(32)
+    for row, face in zip(rows, source, strict=True):
+        small = Image.fromarray(face.image).resize((8, 8), Image.Resampling.BICUBIC)
+        enlarged = np.asarray(small.resize((32, 32), Image.Resampling.BICUBIC))
+        expected = sface.similarity(enlarged / np.float32(255), face.image / np.float32(255), landmarks)
+        assert float(row["identity_bicubic_cosine"]) == pytest.approx(expected, abs=1e-5)
+        assert row["identity_cosine"] == row["identity_bicubic_cosine"]  # bicubic is what was scored
+    found = json.loads((tmp_path / "eval.json").read_text())["datasets"]["seven"]["identity"]
+    mean = np.mean([float(row["identity_cosine"]) for row in rows])
+    assert found == {"model": pytest.approx(mean, abs=1e-6), "bicubic": pytest.approx(mean, abs=1e-6)}
+    assert "identity" in capsys.readouterr().out
 
 
 def test_broken_weights_are_refused_and_earlier_scores_kept(folder, tmp_path, broken, monkeypatch):
