@@ -73,7 +73,7 @@ class Card:
     """Everything that a user of the weights should know; immutable, JSON without loss.
 
     `scores` is the content of "datasets" in eval.json: data set -> {"n", "protocols": {protocol: {"psnr",
-    "ssim"}}, "bicubic": {the same}}.
+    "ssim"}}, "bicubic": {the same}, and maybe "identity": {"model", "bicubic"}}.
     """
 
     name: str

@@ -158,7 +158,10 @@ def _scores(card: Card) -> Iterator[str]:
     if not card.scores:
         yield f"{NOT_RECORDED.capitalize()}."
         return
-    yield f"x{card.scale}, LR by `{card.lr_kernel}`; PSNR in dB and SSIM. Never compare two protocols.\n"
+    note = f"x{card.scale}, LR by `{card.lr_kernel}`; PSNR in dB and SSIM. Never compare two protocols."
+    if any("identity" in found for found in card.scores.values()):
+        note += " Identity is the mean cosine of SFace's embeddings."
+    yield note + "\n"
     yield "| data set | images | protocol | bicubic | this model | gain |"
     yield "|---|---|---|---|---|---|"
     for name, found in card.scores.items():
@@ -166,6 +169,9 @@ def _scores(card: Card) -> Iterator[str]:
             bicubic = found.get("bicubic", {}).get(protocol, {})
             cells = name, str(found["n"]), protocol, _pair(bicubic), _pair(scores), _gain(scores, bicubic)
             yield f"| {' | '.join(cells)} |"
+        if cosine := found.get("identity"):
+            ours, bicubic = cosine["model"], cosine["bicubic"]
+            yield f"| {name} | {found['n']} | identity | {bicubic:.3f} | {ours:.3f} | {ours - bicubic:+.3f} |"
 
 
 def _pair(scores: Mapping[str, Any]) -> str:

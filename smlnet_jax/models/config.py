@@ -121,6 +121,7 @@ VARIANTS: dict[str, ModelConfig] = {
         res_blocks=1,
         unshuffle=4,
         fusion_levels=(1, 2, 3),
+        msim_skip="mfeb",
         attention_depthwise=False,
         spectrum="complex",
         spectral_kernel=1,
