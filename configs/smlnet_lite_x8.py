@@ -1,8 +1,7 @@
 """SMLNet for CPUs and phones: the whole network at a quarter of the resolution and below. x8, 16 -> 128.
 
 Cost:    3.80 M parameters, 0.54 GMACs an image; 72 minutes on one core of a server CPU.
-Result:  26.8 dB on CelebA, +3.0 over bicubic (sparnet); with batches of 64 and ten minutes of a GPU 27.3,
-         +3.5: docs/results.md.
+Result:  26.8 dB on CelebA, +3.0 over bicubic (sparnet); docs/results.md. On a GPU: smlnet_lite_x8_gpu.py.
 Command: python train.py --config=configs/smlnet_lite_x8.py --workdir=runs/lite_x8
              --config.data.train=FOLDER --config.data.val=FOLDER
 """
