@@ -138,13 +138,14 @@ def cost(results: Results, dataset: str) -> str:
     places = [(across.at(gmacs), up.at(psnr)) for _, _, gmacs, psnr in dots]
     taken = [(x - 6, x + 6, y) for x, y in places]
     for (name, number, gmacs, psnr), (x, y) in zip(dots, places, strict=True):
-        length, is_left = 7.5 * len(name), x > WIDTH - 160
-        start = x - 9 - length if is_left else x + 9
-        label = ""
-        if all(start > right or start + length < left or abs(y - at) > 12 for left, right, at in taken):
-            taken.append((start, start + length, y))
-            anchor = f'x="{x - 9:.1f}" text-anchor="end"' if is_left else f'x="{x + 9:.1f}"'
-            label = f'<text {anchor} y="{y + 4:.1f}">{escape(name)}</text>'
+        length, label = 7.5 * len(name), ""
+        for side in (-1,) if x > WIDTH - 160 else (1, -1):
+            start, end = sorted((x + 9 * side, x + (9 + length) * side))
+            if all(start > right or end < left or abs(y - at) > 12 for left, right, at in taken):
+                taken.append((start, end, y))
+                anchor = f'x="{x + 9 * side:.1f}" text-anchor="{"end" if side < 0 else "start"}"'
+                label = f'<text {anchor} y="{y + 4:.1f}">{escape(name)}</text>'
+                break
         parts.append(
             f'<g class="dot" style="--own:var(--c{number % COLOURS})">'
             f"<title>{escape(name)}: {psnr:.3f} dB, {gmacs:.3f} GMACs</title>"

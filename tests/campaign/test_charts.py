@@ -1,0 +1,37 @@
+"""Names in the cost chart: beside their dots, on the side that has room."""
+
+import re
+
+from smlnet_jax.campaign import charts
+
+
+def results(**members):
+    """`name=(multiply-accumulates, PSNR)`, as results.json has them."""
+    return {
+        "protocol": "sparnet",
+        "members": {
+            name: {"macs": macs, "scores": {"set": {"sparnet": {"psnr": {"mean": psnr}}}}}
+            for name, (macs, psnr) in members.items()
+        },
+    }
+
+
+def labels(chart):
+    """Name -> (x of the text, its anchor)."""
+    found = re.findall(r'<text x="([\d.]+)" text-anchor="(start|end)" y="[\d.]+">(\w+)</text></g>', chart)
+    return {name: (float(x), anchor) for x, anchor, name in found}
+
+
+def test_names_stand_right_of_their_dots_where_there_is_room():
+    assert labels(charts.cost(results(a=(1e9, 20.0), b=(2e9, 21.0)), "set"))["a"][1] == "start"
+
+
+def test_name_moves_to_the_left_of_a_dot_whose_right_is_taken():
+    found = labels(charts.cost(results(left=(2.0e9, 21.0), right=(2.03e9, 21.02), far=(3e9, 20.0)), "set"))
+    assert found["left"][1] == "end" and found["right"][1] == "start"
+
+
+def test_dot_between_two_others_goes_without_a_name():
+    crowd = results(one=(2.0e9, 21.0), middle=(2.02e9, 21.0), three=(2.04e9, 21.0), far=(3e9, 20.0))
+    found = labels(charts.cost(crowd, "set"))
+    assert "middle" not in found and {"one", "three"} <= found.keys()
