@@ -6,6 +6,7 @@
 #   IN=one MINUTES=9 OUT=two launch/piece.sh ...                  # the same flags; until two/DONE is there
 #
 # OUT/run.tar.00, ...   the run (config, metrics, checkpoints), in files of at most PART bytes
+# OUT/xla.tar.00, ...   its compiled programs, which a GPU spends minutes on: the next piece does not compile again
 # OUT/log.txt           what training said
 # OUT/weights           the best averaged weights so far, float16, to be used at once
 # OUT/DONE              the last step is reached
@@ -22,17 +23,23 @@ fi
 cd "$(dirname "$0")/.."
 
 python=${PYTHON:-python}
-workdir=$(mktemp -d)/run
-trap 'rm -rf "${workdir%/run}"' EXIT
-mkdir "$workdir"
-[[ -z ${IN:-} ]] || cat "$IN"/run.tar.* | tar -x -C "$workdir"
+top=$(mktemp -d)
+workdir=$top/run
+trap 'rm -rf "$top"' EXIT
+mkdir "$workdir" "$top/xla"
+for part in run xla; do
+  [[ ! -e ${IN:-}/$part.tar.00 ]] || cat "$IN/$part".tar.* | tar -x -C "$top/$part"
+done
+export JAX_COMPILATION_CACHE_DIR=$top/xla
 
 code=0
 timeout --preserve-status --signal=TERM "${MINUTES}m" \
   "$python" train.py "$@" --workdir="$workdir" 2>&1 | tee "$OUT/log.txt" || code=$?
 
 # A run that failed comes home, too: its last checkpoint is as good as it was.
-tar -c -C "$workdir" . | split -b "${PART:-15000000}" -d - "$OUT/run.tar."
+for part in run xla; do
+  tar -c -C "$top/$part" . | split -b "${PART:-15000000}" -d - "$OUT/$part.tar."
+done
 if [[ -n $(ls "$workdir/checkpoints" 2>/dev/null) ]]; then
   "$python" -m smlnet_jax export "$workdir" -o "$OUT/weights" --dtype float16 --no-speed || code=$?
 fi
