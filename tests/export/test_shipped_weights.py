@@ -10,6 +10,7 @@ from smlnet_jax.export.card import Licences
 from smlnet_jax.export.pretrained import load_card, load_pretrained
 
 SHIPPED = [folder.name for folder in names.packages(names.bundled())]
+OTHERS_SLOW = [pytest.param(n, marks=[pytest.mark.slow] if n != names.DEFAULT else []) for n in SHIPPED]
 LARGEST = 16_000_000  # bytes of a file in the repository
 
 pytestmark = pytest.mark.skipif(not SHIPPED, reason="no weights lie in smlnet_jax/weights")
@@ -31,7 +32,7 @@ def test_card_states_what_its_readers_need(name):
     assert (names.bundled() / name / package.PAGE).read_text(encoding="utf-8").count("not recorded") == 0
 
 
-@pytest.mark.parametrize("name", SHIPPED)
+@pytest.mark.parametrize("name", OTHERS_SLOW)
 def test_score_on_the_astronaut_is_the_one_in_the_card(name):
     """To 0.05 dB and 0.001, on the very file that ships.
 

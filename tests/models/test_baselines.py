@@ -84,7 +84,8 @@ def test_literal_sfmnet_has_the_parameters_of_the_original_to_the_last_one():
 
 
 @pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=pytest.mark.slow) if name == "restormer" else name for name in TINY]
+    "name",
+    [name if name in ("edsr", "rcan") else pytest.param(name, marks=pytest.mark.slow) for name in TINY],
 )
 def test_every_parameter_is_trained(name):
     model = create(TINY[name])
