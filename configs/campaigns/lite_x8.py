@@ -9,16 +9,14 @@ Command: python -m smlnet_jax.campaign --config=configs/campaigns/lite_x8.py --w
 from configs import smlnet_lite_x8
 from smlnet_jax.campaign.plan import section
 
+SPATIAL_MFEB = {"model.branches": "spatial", "model.fusion": "none"}  # the spatial branch alone, with MFEB
+
 MEMBERS = {
     "smlnet_lite": {},
     "spatial": {"model.branches": "spatial"},
     "spatial_equal_macs": {"model.branches": "spatial", "model.spat_widths": (72, 104, 136, 136)},
-    "spatial_mfeb": {"model.branches": "spatial", "model.fusion": "none"},
-    "spatial_mfeb_equal_macs": {
-        "model.branches": "spatial",
-        "model.fusion": "none",
-        "model.spat_widths": (68, 100, 136, 136),
-    },
+    "spatial_mfeb": SPATIAL_MFEB,
+    "spatial_mfeb_equal_macs": {**SPATIAL_MFEB, "model.spat_widths": (68, 100, 136, 136)},
     "edsr": {"model.name": "edsr", "model.width": 40, "model.res_blocks": 16},
     # Branches, and what passes between them.
     "no_interaction": {"model.fusion": "none"},

@@ -144,8 +144,8 @@ def _columns(folder: Path, names: Mapping[str, list[str]], plan: Plan) -> ByColu
         path = _csv(folder, dataset)
         scores = read_scores(path)
         refuse_unpaired(scores, wanted, str(path), "the scores of bicubic")
-        for protocol, metrics in _measured(plan).items():
-            for metric in metrics:
+        for protocol in _measured(plan):
+            for metric in metrics_of(protocol):
                 column = f"{protocol}_{metric}"
                 columns[dataset, protocol, metric] = np.array([scores[name][column] for name in wanted])
     return columns
@@ -197,14 +197,18 @@ def _plain(found: Comparison) -> dict[str, Any]:
 def _table(plan: Plan, entry) -> Table:
     return {
         dataset: {
-            protocol: {metric: entry(dataset, protocol, metric) for metric in metrics}
-            for protocol, metrics in _measured(plan).items()
+            protocol: {metric: entry(dataset, protocol, metric) for metric in metrics_of(protocol)}
+            for protocol in _measured(plan)
         }
         for dataset in plan.test_sets
     }
 
 
-def _measured(plan: Plan) -> dict[str, tuple[str, ...]]:
-    """The metrics of each protocol, and of identity."""
-    measured: dict[str, tuple[str, ...]] = dict.fromkeys(plan.config.eval.protocols, METRICS)
-    return {**measured, IDENTITY: ("cosine",)} if plan.config.eval.identity else measured
+def metrics_of(protocol: str) -> tuple[str, ...]:
+    """What a protocol, or identity, measures."""
+    return ("cosine",) if protocol == IDENTITY else METRICS
+
+
+def _measured(plan: Plan) -> tuple[str, ...]:
+    """The protocols, and identity where it was asked for."""
+    return (*plan.config.eval.protocols, *([IDENTITY] if plan.config.eval.identity else []))

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from smlnet_jax.campaign.comparison import BETTER, UNDECIDED, WORSE
-from smlnet_jax.campaign.results import IDENTITY, METRICS
+from smlnet_jax.campaign.results import IDENTITY, metrics_of
 from smlnet_jax.training.progress import duration
 
 Results = Mapping[str, Any]  # the content of results.json
@@ -33,7 +33,7 @@ def scores(results: Results, dataset: str, protocol: str) -> Table:
 
     Those whose first run is still to end have no row; they are in `training`.
     """
-    metrics = ("cosine",) if protocol == IDENTITY else METRICS
+    metrics = metrics_of(protocol)
     head = ["method", "seeds", "parameters", "GMACs", "images/s", "training"]
     for metric in metrics:
         name, verdict = _NAMES[metric]

@@ -26,10 +26,11 @@ from smlnet_jax.errors import UserError
 from smlnet_jax.metrics import PROTOCOLS, Mean, psnr, ssim
 from smlnet_jax.models import Output
 from smlnet_jax.ops.resize import upsample
+from smlnet_jax.restoration.align import canonical_landmarks
+from smlnet_jax.restoration.identity import SFace
 
 if TYPE_CHECKING:
     from smlnet_jax.data.sources import ImageSource
-    from smlnet_jax.restoration.identity import SFace
 
 
 class Predictor(Protocol):
@@ -68,6 +69,10 @@ class SetResult:
         scores = {"model": self.model, "bicubic": self.bicubic}[who][protocol]
         return float(Mean.of(scores.psnr).compute()), float(Mean.of(scores.ssim).compute())
 
+    def mean_identity(self) -> dict[str, float]:
+        """Mean cosine of model and bicubic; empty if identity was not scored."""
+        return {who: float(cosines.mean()) for who, cosines in self.identity.items()}
+
     def first_nonfinite(self) -> str | None:
         """Name of the first image whose restoration held a NaN or infinity."""
         broken = np.isnan(next(iter(self.model.values())).psnr)
@@ -103,15 +108,11 @@ class Results:
                     "n": len(found.names),
                     "protocols": means(found, "model"),
                     "bicubic": means(found, "bicubic"),
-                    **({"identity": _means(found.identity)} if found.identity else {}),
+                    **({"identity": found.mean_identity()} if found.identity else {}),
                 }
                 for name, found in self.datasets.items()
             },
         }
-
-
-def _means(by_who: Mapping[str, Float[np.ndarray, " n"]]) -> dict[str, float]:
-    return {who: float(values.mean()) for who, values in by_who.items()}
 
 
 def evaluate(
@@ -140,7 +141,7 @@ def evaluate(
     if not protocols:
         raise UserError(f"eval.protocols is empty; choose of {', '.join(PROTOCOLS)}")
     batch_size = _divisible(min(batch_size, max(map(len, sources.values()))))
-    sface = _sface() if identity else None
+    sface = SFace() if identity else None
     datasets = {}
     for name, source in sources.items():
         batches = evaluation_batches(
@@ -234,23 +235,14 @@ def _collect(
     return SetResult(tuple(names), model, bicubic, pictured, identity)
 
 
-def _sface() -> SFace:
-    from smlnet_jax.restoration.identity import SFace  # needs the restore extra
-
-    return SFace()
-
-
 def _cosines(
     sface: SFace, hr: np.ndarray, sr: np.ndarray, bicubic: np.ndarray
 ) -> dict[str, Float[np.ndarray, " n"]]:
     """Of the embeddings of 8-bit results, and of bicubic's, to those of their originals."""
-    from smlnet_jax.restoration.align import canonical_landmarks
-
     landmarks = canonical_landmarks(hr.shape[1])
-    embed = [
+    originals, model, enlarged = (
         np.stack([sface.embed(x / np.float32(255), landmarks) for x in faces]) for faces in (hr, sr, bicubic)
-    ]
-    originals, model, enlarged = embed
+    )
     return {"model": (model * originals).sum(1), "bicubic": (enlarged * originals).sum(1)}
 
 

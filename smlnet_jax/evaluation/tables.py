@@ -21,8 +21,9 @@ def score_table(results: Results, name: str, label: str) -> str:
         rows[2].append("{:7.3f} {:7.4f}".format(*model))
         rows[3].append("{:+z7.3f} {:+z7.4f}".format(*gain))
     if found.identity:
-        bicubic, model = found.identity["bicubic"].mean(), found.identity["model"].mean()
-        cells = ["identity", f"{bicubic:.3f}", f"{model:.3f}", f"{model - bicubic:+z.3f}"]
+        cosine = found.mean_identity()
+        better = cosine["model"] - cosine["bicubic"]
+        cells = ["identity", f"{cosine['bicubic']:.3f}", f"{cosine['model']:.3f}", f"{better:+z.3f}"]
         rows = [[*row, cell] for row, cell in zip(rows, cells, strict=True)]
     count = f"{len(found.names)} image{'s' * (len(found.names) != 1)}"
     title = f"{name}: {count}, x{results.scale}, LR by {results.lr_kernel}; PSNR dB and SSIM"
