@@ -109,6 +109,7 @@ class TrainConfig:
     accumulate: int = 1  # micro-batches of one update
     seed: int = 0
     init: str = ""  # weights a new run starts from: a workdir, a pretrained name or folder; empty = at random
+    init_part: bool = False  # of another network: what fits by path and shape, the rest at random
     log_every: int = 100
     val_every: int = 2000
     val_images: int = 0  # first N of data.val; 0 = all
@@ -148,6 +149,7 @@ class EvalConfig:
     photos: str = ""  # the same, of whole photographs without truth; see docs/real_world.md
     portraits: str = ""  # the same, of whole portraits that are shrunk and restored
     protocols: tuple[str, ...] = PROTOCOLS
+    self_ensemble: bool = False  # the mean over each face and its mirror image, at twice the cost
     identity: bool = False  # also the cosine of SFace embeddings to the original's; canonical crops
     batch_size: int = 16
     limit: int = 0  # first N images of each set; 0 = all

@@ -27,17 +27,19 @@ MEMBERS = {
     "input_skip_concat": {"model.msim_skip": "input", "model.fusion": "concat"},
     "one_way": {"model.two_way": False},
     "no_mfeb": {"model.mfeb_kernels": ()},
+    "coarse_apart": {"model.interaction_levels": (1,)},  # MSIM at 16^2 alone; MFEB at 8^2 and 4^2 still
     "msim_everywhere": {"model.fusion_levels": (0, 1, 2, 3)},
     # The spectrum.
     "no_radial_gain": {"model.radial_bands": 0},
     "phasor": {"model.spectrum": "phasor"},
+    "pixels": {"model.spectrum": "pixels", "model.radial_bands": 0},  # the same blocks without the transform
     # The recipe.
     "adam": {"optim.name": "adam", "optim.lr": 1e-3},
     "zoom": {"data.zoom": (1.0, 1.3)},
     "no_spectral_loss": {"loss.spectral_weight": 0.0},
     "full_fre_loss": {"loss.fre_weight": 1.0, "loss.fre_weight_final": 1.0},
 }
-THREE = ("smlnet_lite", "spatial", "spatial_equal_macs")
+THREE = ("smlnet_lite", "spatial", "spatial_equal_macs", "spatial_mfeb_equal_macs", "no_interaction")
 
 
 def get_config():

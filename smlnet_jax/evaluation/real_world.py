@@ -152,7 +152,7 @@ def run(config: Config, workdir: Path) -> int:
     photos, portraits = (
         datasets.parse(text) if text else {} for text in (config.eval.photos, config.eval.portraits)
     )
-    label, model, params = weights.load(config.eval.weights, workdir)
+    label, model, params = weights.load(config.eval.weights, workdir, self_ensemble=config.eval.self_ensemble)
     if not isinstance(model, Model):
         raise UserError(f"--config.eval.weights={label} is no network; name a workdir or pretrained weights")
     detector = YuNet()

@@ -37,7 +37,7 @@ def run(config: Config, workdir: Path) -> int:
         return real_world.run(config, workdir)
     named = datasets.parse(settings.data or config.data.val)
     sources = {name: open_source(source, config.data.size) for name, source in named.items()}
-    label, model, params = weights.load(settings.weights, workdir)
+    label, model, params = weights.load(settings.weights, workdir, self_ensemble=settings.self_ensemble)
     for note in notes(config, model, Path(settings.weights or workdir)):
         print(f"note: {note}", file=sys.stderr)
 

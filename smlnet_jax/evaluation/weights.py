@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from smlnet_jax.errors import UserError
-from smlnet_jax.models import create
+from smlnet_jax.models import Model, SelfEnsemble, create
 
 if TYPE_CHECKING:
     from smlnet_jax.evaluation.evaluate import Predictor
@@ -18,19 +18,28 @@ class Loaded(NamedTuple):
     params: Any
 
 
-def load(what: str, workdir: Path | str) -> Loaded:
+def load(what: str, workdir: Path | str, *, self_ensemble: bool = False) -> Loaded:
     """`what` is a workdir, a pretrained name or folder, or `bicubic`; empty means `workdir` itself.
 
     Of a workdir it is the best checkpoint's averaged weights, in the model they were trained in. Raises
-    `UserError` where there is nothing of that name.
+    `UserError` where there is nothing of that name, and for a self-ensemble without a network.
     """
+    label, model, params = _load(what, workdir)
+    if not self_ensemble:
+        return Loaded(label, model, params)
+    if model is None:
+        raise UserError("eval.self_ensemble asks a network twice, and bicubic is none; leave it out")
+    return Loaded(f"{label} (self-ensemble)", SelfEnsemble.of(model), params)
+
+
+def _load(what: str, workdir: Path | str) -> tuple[str, Model | None, Any]:
     if what == "bicubic":
-        return Loaded(what, None, {})
+        return what, None, {}
     if is_workdir(what or workdir):
         from smlnet_jax.training.checkpoint import load_weights
 
         config, params, _ = load_weights(Path(what or workdir))
-        return Loaded(str(what or workdir), create(config), params)
+        return str(what or workdir), create(config), params
     if not what:
         raise UserError(
             f"{workdir} holds no checkpoints; give the --workdir of a training run, or "
@@ -39,7 +48,7 @@ def load(what: str, workdir: Path | str) -> Loaded:
     from smlnet_jax.export.pretrained import load_pretrained
 
     model, params, _ = load_pretrained(what)
-    return Loaded(what, model, params)
+    return what, model, params
 
 
 def is_workdir(what: Path | str) -> bool:

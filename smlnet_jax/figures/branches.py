@@ -49,7 +49,7 @@ def parts(model: Any) -> Mapping[str, str]:
     if not isinstance(config, tuple(PARTS)) or getattr(config, "branches", "both") != "both":
         raise UserError("it has one branch")
     known = next(patterns for kind, patterns in PARTS.items() if isinstance(config, kind))
-    if isinstance(config, ModelConfig) and (config.fusion == "none" or not config.fusion_levels):
+    if isinstance(config, ModelConfig) and not config.msim_levels:
         return {part: pattern for part, pattern in known.items() if part != "MSIM"}
     return known
 

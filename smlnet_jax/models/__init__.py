@@ -12,6 +12,7 @@ from smlnet_jax.models.baselines.restormer import Restormer, RestormerConfig
 from smlnet_jax.models.baselines.sfmnet import SFMNet, SFMNetConfig
 from smlnet_jax.models.baselines.sparnet import SPARNet, SPARNetConfig
 from smlnet_jax.models.config import VARIANTS, ModelConfig, NetworkConfig
+from smlnet_jax.models.ensemble import SelfEnsemble
 from smlnet_jax.models.model import Model, Params
 from smlnet_jax.models.output import Output
 from smlnet_jax.models.smlnet import SMLNet
@@ -26,6 +27,7 @@ __all__ = [
     "Output",
     "Params",
     "SMLNet",
+    "SelfEnsemble",
     "create",
 ]
 

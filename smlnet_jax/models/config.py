@@ -50,12 +50,18 @@ class ModelConfig(NetworkConfig):
     fusion: str = "sfim"  # sfim | gate | concat | none
     fusion_stages: str = "all"  # all | decoder (each decoder stage sees all encoder levels)
     fusion_levels: tuple[int, ...] = (0, 1, 2, 3)  # levels whose stages end in MSIM, 0 the finest
+    interaction_levels: tuple[int, ...] = (
+        0,
+        1,
+        2,
+        3,
+    )  # of those, the ones where the branches meet; else MFEB
     msim_skip: str = "input"  # input | mfeb: what MSIM adds its output to
     two_way: bool = True  # MSIM may write into the frequency branch (beta)
     mfeb_kernels: tuple[int, ...] = (1, 3, 5, 7)  # depthwise kernel of each split, 1 = identity; () = no MFEB
     attention_heads: int = 8
     attention_depthwise: bool = True  # depthwise 3x3 after the q, k, v projections
-    spectrum: str = "phasor"  # phasor | complex (real + imaginary) | polar (SFMNet's, literally)
+    spectrum: str = "phasor"  # phasor | complex (real + imaginary) | polar (SFMNet's) | pixels (no transform)
     spectral_kernel: int = 3  # 3 or 1: kernel of the convolutions on the spectrum
     radial_bands: int = 6  # bands of the learned radial gain; 0 = none
     fft_impl: str = "auto"  # auto | fft | dft
@@ -71,14 +77,15 @@ class ModelConfig(NetworkConfig):
         one_of("fusion", self.fusion, ("sfim", "gate", "concat", "none"))
         one_of("msim_skip", self.msim_skip, ("input", "mfeb"))
         one_of("fusion_stages", self.fusion_stages, ("all", "decoder"))
-        one_of("spectrum", self.spectrum, ("phasor", "complex", "polar"))
+        one_of("spectrum", self.spectrum, ("phasor", "complex", "polar", "pixels"))
         one_of("fft_impl", self.fft_impl, ("auto", "fft", "dft"))
         one_of("unshuffle", self.unshuffle, (1, 2, 4))
         one_of("spectral_kernel", self.spectral_kernel, (1, 3))
-        if not set(self.fusion_levels) <= set(range(LEVELS)):
-            raise UserError(
-                f"model.fusion_levels={self.fusion_levels} must be some of 0 (the finest) to {LEVELS - 1}"
-            )
+        for field in ("fusion_levels", "interaction_levels"):
+            if not set(getattr(self, field)) <= set(range(LEVELS)):
+                raise UserError(
+                    f"model.{field}={getattr(self, field)} must be some of 0 (the finest) to {LEVELS - 1}"
+                )
         if any(kernel < 1 or kernel % 2 == 0 for kernel in self.mfeb_kernels):
             raise UserError(
                 f"model.mfeb_kernels={self.mfeb_kernels} must be odd kernel sizes, such as (1, 3, 5, 7)"
@@ -95,12 +102,23 @@ class ModelConfig(NetworkConfig):
                 raise UserError(
                     f"model.mfeb_kernels={self.mfeb_kernels} must split 2 x {width} channels evenly"
                 )
+        if self.spectrum == "pixels" and self.radial_bands:
+            raise UserError(
+                "model.spectrum='pixels' makes no spectrum that a radial gain could weigh; set "
+                "model.radial_bands=0 as well"
+            )
         if self.radial_bands < 0 or self.radial_bands == 1:
             raise UserError(f"model.radial_bands={self.radial_bands} must be 0 (off) or at least 2")
 
     @property
     def stride(self) -> int:
         return 2 ** (LEVELS - 1) * self.unshuffle
+
+    @property
+    def msim_levels(self) -> frozenset[int]:
+        """Levels at which the branches meet."""
+        meets = self.branches == "both" and self.fusion != "none"
+        return frozenset(self.fusion_levels) & frozenset(self.interaction_levels) if meets else frozenset()
 
 
 def one_of(field: str, value, allowed: tuple) -> None:

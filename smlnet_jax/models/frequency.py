@@ -17,7 +17,8 @@ from smlnet_jax.ops.spectrum import Spectrum
 class FRB(nnx.Module):
     """Frequency residual block: y = x + Conv1x1(irfft2(edit(rfft2(Conv1x1(x)))))      (docs/model.md, eq. 1).
 
-    The spectrum is float32 whatever the dtype of x; `edit` is one of the spectral units below.
+    The spectrum is float32 whatever the dtype of x; `edit` is one of the spectral units below. With
+    `spectrum="pixels"` it edits the features themselves: the same block without the Fourier transform.
     """
 
     def __init__(self, channels: int, config: ModelConfig, *, rngs: nnx.Rngs):
@@ -26,17 +27,20 @@ class FRB(nnx.Module):
         self.gain = RadialGain(channels, config.radial_bands) if config.radial_bands else None
         self.leave = Conv(channels, channels, 1, rngs=rngs)
         self.impl = config.fft_impl
+        self.transforms = config.spectrum != "pixels"
         self.rectify = config.spectrum == "polar"  # SFMNet's quirk, part of its literal form
 
     def __call__(self, x: Float[Array, "b h w c"]) -> Float[Array, "b h w c"]:
-        u = self.enter(x).astype(jnp.float32)
+        u = self.enter(x)
+        image = self._through_spectrum(u.astype(jnp.float32)) if self.transforms else self.edit(u)
+        return x + self.leave(image.astype(x.dtype))
+
+    def _through_spectrum(self, u: Float[Array, "b h w c"]) -> Float[Array, "b h w c"]:
         edited = self.edit(spectrum.rfft2(u, impl=self.impl))
         if self.gain is not None:
-            edited = self.gain(edited, width=x.shape[2])
-        image = spectrum.irfft2(edited, x.shape[2], impl=self.impl)
-        if self.rectify:
-            image = jnp.abs(image)
-        return x + self.leave(image.astype(x.dtype))
+            edited = self.gain(edited, width=u.shape[2])
+        image = spectrum.irfft2(edited, u.shape[2], impl=self.impl)
+        return jnp.abs(image) if self.rectify else image
 
 
 class RadialGain(nnx.Module):
@@ -110,4 +114,14 @@ class PolarEdit(nnx.Module):
         return amplitude * jnp.cos(phase), amplitude * jnp.sin(phase)
 
 
-SPECTRA = {"phasor": PhasorEdit, "complex": ComplexEdit, "polar": PolarEdit}
+class PixelEdit(nnx.Module):
+    """u' = u + Convs(u) on the pixels, for the question of what the spectrum brings."""
+
+    def __init__(self, channels: int, size: int, *, rngs: nnx.Rngs):
+        self.convs = TwoConvs(channels, channels, size, rngs=rngs)
+
+    def __call__(self, u: Float[Array, "b h w c"]) -> Float[Array, "b h w c"]:
+        return u + self.convs(u)
+
+
+SPECTRA = {"phasor": PhasorEdit, "complex": ComplexEdit, "polar": PolarEdit, "pixels": PixelEdit}

@@ -93,7 +93,7 @@ class Stage(nnx.Module):
         self.skip = (
             AllLevels(config, level, rngs=rngs) if config.fusion_stages == "decoder" and not encodes else None
         )
-        fusion = SeparateMFEB if config.fusion == "none" else MSIM
+        fusion = MSIM if level in config.msim_levels else SeparateMFEB
         self.msim = (
             fusion(config.freq_widths[level], config.spat_widths[level], config, rngs=rngs) if fuses else None
         )

@@ -15,7 +15,7 @@ from PIL import Image
 
 from smlnet_jax.compilation import keep_compilations
 from smlnet_jax.errors import UserError
-from smlnet_jax.models import Model
+from smlnet_jax.models import Model, SelfEnsemble
 from smlnet_jax.models.model import Params
 from smlnet_jax.restoration import remarks
 from smlnet_jax.restoration.align import canonical_landmarks, crop, photo_to_crop
@@ -84,6 +84,7 @@ class Restorer:
     `restorer(image)` restores one, `restorer.batch(images)` a list, `restorer.stream(items)` any number in
     constant memory. An image is a path, the bytes of a file, a PIL picture, an array (see `photo.as_photo`)
     or a Photo. `Settings` given to the constructor hold for every photograph; each call may override them.
+    With `self_ensemble` the network sees every face and its mirror image, at twice the cost.
     """
 
     def __init__(
@@ -93,12 +94,15 @@ class Restorer:
         *,
         size: int = 128,
         scale: int = 8,
+        self_ensemble: bool = False,
         detector: Detector | None = None,
         max_pixels: int = MAX_PIXELS,
         **settings: Any,
     ) -> None:
         self.settings = _changed(Settings(), settings)
         self.max_pixels = max_pixels
+        if self_ensemble:
+            model = SelfEnsemble.of(model)
         self.network = SuperResolver(model, params, size=size, scale=scale)
         self._detect = detector or YuNet()
         self._sface: SFace | None = None

@@ -25,7 +25,7 @@ from smlnet_jax.training.signals import StopSignals
 from smlnet_jax.training.state import abstract_state, born_sharded, started_from
 from smlnet_jax.training.step import Images, jit_step
 from smlnet_jax.training.validation import BEST, scores_in_words, validate
-from smlnet_jax.training.warm_start import pretrained_params
+from smlnet_jax.training.warm_start import fitting_params, pretrained_params
 
 
 def train(config: Config, workdir: Path, devices: Sequence[jax.Device] | None = None) -> int:
@@ -57,6 +57,11 @@ def train(config: Config, workdir: Path, devices: Sequence[jax.Device] | None = 
             check_same_run(checkpoints.config(start), config, workdir)
             state = checkpoints.restore(start, abstract)
             say(f"going on from step {start:,} in {workdir}")
+        elif settings.init and settings.init_part:
+            fresh = born_sharded(settings.seed, model, tx, abstract).params
+            params, sentence = fitting_params(settings.init, fresh)
+            state = started_from(params, tx, abstract)
+            say(sentence)
         elif settings.init:
             state = started_from(pretrained_params(settings.init, model), tx, abstract)
             say(f"starting from the weights of {settings.init}")

@@ -51,9 +51,11 @@ def born_sharded(
 
 
 def started_from(params: Params, tx: optax.GradientTransformation, abstract: TrainState) -> TrainState:
-    """A fresh state around parameters that every process holds whole."""
+    """A fresh state around parameters that every process holds whole, or that are in their places already."""
 
     def place(array: Array, like: jax.ShapeDtypeStruct) -> Array:
+        if isinstance(array, jax.Array) and array.sharding == like.sharding:
+            return array
         whole = np.asarray(array)
         return jax.make_array_from_callback(whole.shape, like.sharding, lambda index: whole[index])
 

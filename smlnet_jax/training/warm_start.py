@@ -6,8 +6,9 @@ import dataclasses
 from pathlib import Path
 
 from smlnet_jax.errors import UserError
+from smlnet_jax.export.package import flatten, unflatten
 from smlnet_jax.export.pretrained import load_pretrained
-from smlnet_jax.models import Model, Params
+from smlnet_jax.models import Model, NetworkConfig, Params
 from smlnet_jax.training.checkpoint import FOLDER, load_weights
 
 _FREE = frozenset({"fft_impl", "dtype", "remat"})  # how a network computes, not which one it is
@@ -18,11 +19,7 @@ def pretrained_params(what: str, model: Model) -> Params:
 
     Raises `UserError` where there are none, or where they are of another network.
     """
-    if (Path(what) / FOLDER).is_dir():
-        theirs, params, _ = load_weights(what)
-    else:
-        pretrained = load_pretrained(what)
-        theirs, params = pretrained.model.config, pretrained.params
+    theirs, params = _weights(what)
     ours = model.config
     for field in dataclasses.fields(ours):
         old, new = getattr(theirs, field.name), getattr(ours, field.name)
@@ -32,3 +29,28 @@ def pretrained_params(what: str, model: Model) -> Params:
                 f"this run trains {ours.name}, with {new!r}; set the model as theirs is, or name others"
             )
     return params
+
+
+def fitting_params(what: str, fresh: Params) -> tuple[Params, str]:
+    """`fresh` parameters with those of another network in the places where path and shape agree.
+
+    `what` as above. The sentence says how much that is. Raises `UserError` where there are no weights, or
+    where none fits.
+    """
+    theirs, ours = flatten(_weights(what)[1]), flatten(fresh)
+    fits = {path for path, array in ours.items() if path in theirs and theirs[path].shape == array.shape}
+    if not fits:
+        raise UserError(f"train.init={what} has no parameter that this network has too; name other weights")
+    share = sum(ours[path].size for path in fits) / sum(array.size for array in ours.values())
+    sentence = f"{share:.1%} of the parameters are from {what}; {len(ours) - len(fits)} arrays are new"
+    return unflatten(
+        {path: theirs[path] if path in fits else array for path, array in ours.items()}
+    ), sentence
+
+
+def _weights(what: str) -> tuple[NetworkConfig, Params]:
+    if (Path(what) / FOLDER).is_dir():
+        config, params, _ = load_weights(what)
+        return config, params
+    pretrained = load_pretrained(what)
+    return pretrained.model.config, pretrained.params

@@ -34,10 +34,12 @@ SWITCHES = {
     "mfeb-3-5": {"mfeb_kernels": (3, 5)},
     "complex-1x1": {"spectrum": "complex", "spectral_kernel": 1},
     "polar": {"spectrum": "polar"},
+    "pixels": {"spectrum": "pixels", "radial_bands": 0},
     "no-radial-gain": {"radial_bands": 0},
     "dft": {"fft_impl": "dft"},
     "decoder-only": {"fusion_stages": "decoder"},
     "coarse-fusion": {"fusion_levels": (1, 2, 3)},
+    "coarse-interaction": {"interaction_levels": (2, 3)},
     "mfeb-skip": {"msim_skip": "mfeb"},
     "one-way": {"two_way": False},
     "plain-attention": {"attention_depthwise": False},
@@ -154,6 +156,8 @@ def test_dft_and_fft_forms_give_the_same_picture():
         ({"attention_heads": 7}, "model.attention_heads=7"),
         ({"attention_heads": 0}, "model.attention_heads=0"),
         ({"fusion_levels": (0, 4)}, "model.fusion_levels=(0, 4)"),
+        ({"interaction_levels": (-1,)}, "model.interaction_levels=(-1,)"),
+        ({"spectrum": "pixels"}, "set model.radial_bands=0"),
         ({"res_blocks": -1}, "model.res_blocks=-1"),
         ({"mfeb_kernels": (2, 4)}, "model.mfeb_kernels"),
         ({"radial_bands": 1}, "model.radial_bands=1"),
@@ -167,3 +171,22 @@ def test_impossible_config_is_refused_by_name(change, named):
 def test_unknown_variant_is_refused_with_the_known_ones():
     with pytest.raises(UserError, match="smlnet_lite"):
         create("smlnet_xxl")
+
+
+def test_branches_meet_at_the_interaction_levels_and_keep_their_mfeb_at_the_others():
+    shapes = jax.eval_shape(
+        create(dataclasses.replace(TEST, interaction_levels=(3,))).init, jax.random.key(0)
+    )
+    at_level_1, at_level_3 = shapes["encoder"]["0"]["msim"], shapes["encoder"]["2"]["msim"]
+    assert at_level_1.keys() == {"mfeb_freq", "mfeb_spat"}
+    assert at_level_3.keys() > {"mfeb_freq", "mfeb_spat", "interact", "to_spat"}
+
+
+def test_no_value_of_a_network_on_pixels_comes_of_a_transform():
+    model = create(dataclasses.replace(TEST, **SWITCHES["pixels"]))
+    params = jax.eval_shape(model.init, jax.random.key(0))
+    program = str(jax.make_jaxpr(model.apply)(params, inputs(TEST)))
+    assert "fft_lengths" not in program
+    assert "fft_lengths" in str(
+        jax.make_jaxpr(create(TEST).apply)(create(TEST).init(jax.random.key(0)), inputs(TEST))
+    )

@@ -1,5 +1,6 @@
 """The Python API: photographs of every kind in, restored ones out, in order, the same every time."""
 
+import dataclasses
 import itertools
 
 import jax
@@ -266,6 +267,20 @@ def test_any_detector_fits(small, yunet):
         return found * 2
 
     assert len(brighter(detector=two_of_them)(small, identity=False).faces) == 2
+
+
+def test_a_self_ensemble_is_the_mean_over_a_face_and_its_mirror_image():
+    config = dataclasses.replace(
+        smlnet_jax.create("smlnet_test").config, spat_widths=(4,) * 4, branches="spatial"
+    )
+    model = smlnet_jax.create(config)
+    params = jax.tree.map(lambda leaf: leaf + 0.01, model.init(jax.random.key(0)))
+    face = np.random.default_rng(0).uniform(0.2, 0.7, (16, 16, 3)).astype(np.float32)
+    once = Restorer(model, params, detector=list).network
+    straight, mirrored = once([face, face[:, ::-1]])
+    (both,) = Restorer(model, params, detector=list, self_ensemble=True).network([face])
+    assert np.abs(straight - mirrored[:, ::-1]).max() > 1e-3
+    np.testing.assert_allclose(both, (straight + mirrored[:, ::-1]) / 2, atol=1e-5)
 
 
 def test_an_untrained_smlnet_from_a_package_adds_nothing(yunet, small, tmp_path, monkeypatch):

@@ -15,7 +15,7 @@ from smlnet_jax.training.checkpoint import Checkpoints
 from smlnet_jax.training.optimizer import transformation
 from smlnet_jax.training.sharding import data_mesh
 from smlnet_jax.training.state import abstract_state, initial_state, started_from
-from smlnet_jax.training.warm_start import pretrained_params
+from smlnet_jax.training.warm_start import fitting_params, pretrained_params
 from tests.training.bench import THREE, config_of, run, saved_state
 
 NARROW = dataclasses.replace(
@@ -71,6 +71,30 @@ def test_bicubic_is_no_weights():
         config_of(init="bicubic")
 
 
+def test_weights_of_another_network_are_taken_as_far_as_they_fit(workdir):
+    wider = create(dataclasses.replace(NARROW, fusion="none"))  # with MFEB, which theirs has not
+    fresh = jax.tree.map(lambda leaf: leaf + 7, wider.init(jax.random.key(0)))
+    params, sentence = fitting_params(str(workdir), fresh)
+    chex.assert_trees_all_equal_shapes(params, fresh)
+    chex.assert_trees_all_equal(params["encoder"]["0"]["msim"], fresh["encoder"]["0"]["msim"])
+    assert {float(leaf.max()) for leaf in jax.tree.leaves(params["encoder"]["0"]["blocks"])} == {1.0}
+    share = create(NARROW).param_count() / wider.param_count()
+    assert sentence.startswith(f"{share:.1%} of the parameters are from {workdir}; ")
+    assert sentence.endswith(
+        f"{len(jax.tree.leaves(fresh)) - len(jax.tree.leaves(_theirs()))} arrays are new"
+    )
+
+
+def _theirs():
+    return jax.eval_shape(create(NARROW).init, jax.random.key(0))
+
+
+def test_weights_of_which_none_fits_are_refused(workdir):
+    fresh = jax.tree.map(lambda leaf: jnp.zeros((*leaf.shape, 1)), create(NARROW).init(jax.random.key(0)))
+    with pytest.raises(UserError, match="has no parameter that this network has too"):
+        fitting_params(str(workdir), fresh)
+
+
 @pytest.mark.parametrize(("devices", "fsdp"), [(1, False), (8, True)])
 def test_state_starts_from_them_where_it_will_live(devices, fsdp):
     params = jax.device_get(THREE.init(jax.random.key(7)))
@@ -79,6 +103,18 @@ def test_state_starts_from_them_where_it_will_live(devices, fsdp):
     chex.assert_trees_all_equal(jax.device_get(state), jax.device_get(initial_state(params, TX)))
     for leaf, like in zip(jax.tree.leaves(state), jax.tree.leaves(abstract), strict=True):
         assert leaf.sharding.is_equivalent_to(like.sharding, leaf.ndim)
+
+
+@pytest.mark.usefixtures("small_network")
+def test_run_starts_from_what_fits(faces_folder, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(
+        loop, "fitting_params", lambda what, fresh: (jax.tree.map(jnp.zeros_like, fresh), "half of it fits")
+    )
+    still = {"lr": 1e-9, "warmup_steps": 0}
+    config = config_of(faces_folder, steps=1, init="runs/before", init_part=True, optim=still)
+    run(config, tmp_path)
+    assert all(abs(leaf).max() < 1e-6 for leaf in jax.tree.leaves(saved_state(tmp_path, 1).params))
+    assert "half of it fits" in capsys.readouterr().err
 
 
 @pytest.mark.usefixtures("small_network")
