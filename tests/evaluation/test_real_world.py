@@ -134,7 +134,7 @@ def test_a_run_prints_and_writes_every_set(detector, astronaut, tmp_path, monkey
     folder = tmp_path / "whole"
     folder.mkdir()
     Image.fromarray(astronaut).resize((256, 256)).save(folder / "a.png")
-    monkeypatch.setattr(weights, "load", lambda what, workdir: weights.Loaded("gain", *network()))
+    monkeypatch.setattr(weights, "load", lambda *_, **__: weights.Loaded("gain", *network()))
     config = Config()
     settings = dataclasses.replace(config.eval, photos=f"loose={folder}", portraits=f"shrunk={folder}")
     assert real_world.run(dataclasses.replace(config, eval=settings), tmp_path / "run") == 0

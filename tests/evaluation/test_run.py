@@ -58,7 +58,7 @@ def test_two_sets_and_a_limit(folder, tmp_path):
 
 
 def test_network_is_scored_over_all_devices_beside_bicubic(folder, tmp_path, sharpen, monkeypatch):
-    monkeypatch.setattr(weights, "load", lambda *_: weights.Loaded("runs/x4", sharpen, sharpen.init()))
+    monkeypatch.setattr(weights, "load", lambda *_, **__: weights.Loaded("runs/x4", sharpen, sharpen.init()))
     door.run(configured(f"seven={folder}", protocols=("sparnet",)), tmp_path)
     written = json.loads((tmp_path / "eval.json").read_text())["datasets"]["seven"]
     assert written["protocols"]["sparnet"] != written["bicubic"]["sparnet"]
@@ -84,7 +84,7 @@ def test_identity_is_the_cosine_to_the_original_s_embedding(folder, source, tmp_
 
 def test_broken_weights_are_refused_and_earlier_scores_kept(folder, tmp_path, broken, monkeypatch):
     (tmp_path / "eval.json").write_text("{}")
-    monkeypatch.setattr(weights, "load", lambda *_: weights.Loaded("runs/nan", broken, {}))
+    monkeypatch.setattr(weights, "load", lambda *_, **__: weights.Loaded("runs/nan", broken, {}))
     with pytest.raises(UserError, match=r"runs/nan gives NaN or infinity on \d+\.png of seven"):
         door.run(configured(f"seven={folder}"), tmp_path)
     assert (tmp_path / "eval.json").read_text() == "{}"
