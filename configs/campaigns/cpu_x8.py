@@ -7,11 +7,10 @@ Command: python -m smlnet_jax.campaign --config=configs/campaigns/cpu_x8.py --wo
              --config.data.val=B --config.eval.data=celeba=C,lfw=D
 """
 
-from configs import smlnet_lite_x8
+from configs.campaigns import lite_x8
 from smlnet_jax.campaign.plan import section
 
 OWN_LOSS = {"loss.spectral_weight": 0.0}  # L1, that of their papers
-SPATIAL = {"model.branches": "spatial", "model.fusion": "none"}  # which keeps MFEB
 ADAM = {"optim.name": "adam", "optim.lr": 1e-3}
 
 SFMNET = {"model.name": "sfmnet", "model.width": 8, "loss.spectral": "polar"}
@@ -35,8 +34,8 @@ MEMBERS = {
         "model.attention_heads": 2,
     },
     # The same without the frequency branch, its multiply-accumulates in wider spatial ones.
-    "lite_spatial": {**SPATIAL, "model.spat_widths": (72, 96, 136, 136)},
-    "smlnet_spatial": {**SPATIAL, "model.name": "smlnet", "model.spat_widths": (16,) * 4},
+    "lite_spatial": {**lite_x8.SPATIAL_MFEB, "model.spat_widths": (72, 96, 136, 136)},
+    "smlnet_spatial": {**lite_x8.SPATIAL_MFEB, "model.name": "smlnet", "model.spat_widths": (16,) * 4},
     "sfmnet": SFMNET,
     "sparnet": SPARNET,
     "edsr": {"model.name": "edsr", "model.width": 40, "model.res_blocks": 18, **OWN_LOSS},
@@ -54,13 +53,8 @@ THREE = ("smlnet_lite", "lite_spatial", "smlnet_eighth", "smlnet_s_eighth", "sfm
 
 
 def get_config():
-    config = smlnet_lite_x8.get_config()
+    config = lite_x8.get_config()
     config.data.size = 64
-    config.train.steps = 500
-    config.train.log_every = 20
-    config.train.val_every = 250
-    config.train.save_every = 250
-    config.train.keep = 1
     config.campaign = section(
         members=MEMBERS,
         reference="sfmnet",

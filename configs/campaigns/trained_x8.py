@@ -8,33 +8,24 @@ Command: python -m smlnet_jax.campaign --config=configs/campaigns/trained_x8.py 
              --config.data.train=A --config.data.val=B --config.eval.data=celeba=C,lfw=D
 """
 
-from configs import smlnet_lite_x8
+from configs.campaigns import lite_x8
 from smlnet_jax.campaign.plan import section
 
 MEMBERS = {
-    "smlnet_lite": {},
-    "coarse_apart": {"model.interaction_levels": (1,)},  # MSIM at 16^2 alone; MFEB at 8^2 and 4^2 still
-    "gate": {"model.fusion": "gate"},
-    "no_interaction": {"model.fusion": "none"},
-    "one_way": {"model.two_way": False},
-    "spatial_mfeb": {"model.branches": "spatial", "model.fusion": "none"},
-    "no_mfeb": {"model.mfeb_kernels": ()},
-    "no_radial_gain": {"model.radial_bands": 0},
-    "pixels": {"model.spectrum": "pixels", "model.radial_bands": 0},
-}
+    name: lite_x8.MEMBERS[name]
+    for name in (
+        "smlnet_lite", "coarse_apart", "gate", "no_interaction", "one_way", "spatial_mfeb", "no_mfeb",
+        "no_radial_gain", "pixels",
+    )
+}  # fmt: skip
 
 
 def get_config():
-    config = smlnet_lite_x8.get_config()
+    config = lite_x8.get_config()
     config.train.init = "smlnet_lite_x8"
     config.train.init_part = True
     config.optim.lr = 5e-4
     config.optim.warmup_steps = 50
     config.loss.fre_weight = 0.02
-    config.train.steps = 500
-    config.train.log_every = 20
-    config.train.val_every = 250
-    config.train.save_every = 250
-    config.train.keep = 1
     config.campaign = section(members=MEMBERS, reference="smlnet_lite")
     return config

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from smlnet_jax.errors import UserError
 from smlnet_jax.models import Model, SelfEnsemble, create
 
-if TYPE_CHECKING:
-    from smlnet_jax.evaluation.evaluate import Predictor
-
 
 class Loaded(NamedTuple):
     label: str  # what tables and eval.json call it
-    model: Predictor | None  # None: bicubic alone
+    model: Model | None  # None: bicubic alone
     params: Any
 
 
@@ -24,22 +21,23 @@ def load(what: str, workdir: Path | str, *, self_ensemble: bool = False) -> Load
     Of a workdir it is the best checkpoint's averaged weights, in the model they were trained in. Raises
     `UserError` where there is nothing of that name, and for a self-ensemble without a network.
     """
-    label, model, params = _load(what, workdir)
+    loaded = _load(what, workdir)
     if not self_ensemble:
-        return Loaded(label, model, params)
+        return loaded
+    label, model, params = loaded
     if model is None:
         raise UserError("eval.self_ensemble asks a network twice, and bicubic is none; leave it out")
     return Loaded(f"{label} (self-ensemble)", SelfEnsemble.of(model), params)
 
 
-def _load(what: str, workdir: Path | str) -> tuple[str, Model | None, Any]:
+def _load(what: str, workdir: Path | str) -> Loaded:
     if what == "bicubic":
-        return what, None, {}
+        return Loaded(what, None, {})
     if is_workdir(what or workdir):
         from smlnet_jax.training.checkpoint import load_weights
 
         config, params, _ = load_weights(Path(what or workdir))
-        return str(what or workdir), create(config), params
+        return Loaded(str(what or workdir), create(config), params)
     if not what:
         raise UserError(
             f"{workdir} holds no checkpoints; give the --workdir of a training run, or "
@@ -48,7 +46,7 @@ def _load(what: str, workdir: Path | str) -> tuple[str, Model | None, Any]:
     from smlnet_jax.export.pretrained import load_pretrained
 
     model, params, _ = load_pretrained(what)
-    return what, model, params
+    return Loaded(what, model, params)
 
 
 def is_workdir(what: Path | str) -> bool:

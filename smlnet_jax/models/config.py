@@ -50,12 +50,7 @@ class ModelConfig(NetworkConfig):
     fusion: str = "sfim"  # sfim | gate | concat | none
     fusion_stages: str = "all"  # all | decoder (each decoder stage sees all encoder levels)
     fusion_levels: tuple[int, ...] = (0, 1, 2, 3)  # levels whose stages end in MSIM, 0 the finest
-    interaction_levels: tuple[int, ...] = (
-        0,
-        1,
-        2,
-        3,
-    )  # of those, the ones where the branches meet; else MFEB
+    interaction_levels: tuple[int, ...] = (0, 1, 2, 3)  # of those where the branches meet; else MFEB alone
     msim_skip: str = "input"  # input | mfeb: what MSIM adds its output to
     two_way: bool = True  # MSIM may write into the frequency branch (beta)
     mfeb_kernels: tuple[int, ...] = (1, 3, 5, 7)  # depthwise kernel of each split, 1 = identity; () = no MFEB

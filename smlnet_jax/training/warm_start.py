@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-from pathlib import Path
 
 from smlnet_jax.errors import UserError
+from smlnet_jax.evaluation import weights
 from smlnet_jax.export.package import flatten, unflatten
-from smlnet_jax.export.pretrained import load_pretrained
-from smlnet_jax.models import Model, NetworkConfig, Params
-from smlnet_jax.training.checkpoint import FOLDER, load_weights
+from smlnet_jax.models import Model, Params
 
 _FREE = frozenset({"fft_impl", "dtype", "remat"})  # how a network computes, not which one it is
 
@@ -19,8 +17,9 @@ def pretrained_params(what: str, model: Model) -> Params:
 
     Raises `UserError` where there are none, or where they are of another network.
     """
-    theirs, params = _weights(what)
-    ours = model.config
+    _, trained, params = weights.load(what, "")
+    assert trained is not None  # a config refuses bicubic
+    theirs, ours = trained.config, model.config
     for field in dataclasses.fields(ours):
         old, new = getattr(theirs, field.name), getattr(ours, field.name)
         if old != new and field.name not in _FREE:
@@ -37,20 +36,11 @@ def fitting_params(what: str, fresh: Params) -> tuple[Params, str]:
     `what` as above. The sentence says how much that is. Raises `UserError` where there are no weights, or
     where none fits.
     """
-    theirs, ours = flatten(_weights(what)[1]), flatten(fresh)
+    theirs, ours = flatten(weights.load(what, "").params), flatten(fresh)
     fits = {path for path, array in ours.items() if path in theirs and theirs[path].shape == array.shape}
     if not fits:
         raise UserError(f"train.init={what} has no parameter that this network has too; name other weights")
     share = sum(ours[path].size for path in fits) / sum(array.size for array in ours.values())
     sentence = f"{share:.1%} of the parameters are from {what}; {len(ours) - len(fits)} arrays are new"
-    return unflatten(
-        {path: theirs[path] if path in fits else array for path, array in ours.items()}
-    ), sentence
-
-
-def _weights(what: str) -> tuple[NetworkConfig, Params]:
-    if (Path(what) / FOLDER).is_dir():
-        config, params, _ = load_weights(what)
-        return config, params
-    pretrained = load_pretrained(what)
-    return pretrained.model.config, pretrained.params
+    taken = {path: theirs[path] if path in fits else array for path, array in ours.items()}
+    return unflatten(taken), sentence
