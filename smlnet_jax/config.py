@@ -126,6 +126,10 @@ class TrainConfig:
     def __post_init__(self) -> None:
         if self.init == "bicubic":
             raise UserError("train.init='bicubic' has no weights; name a workdir, or pretrained weights")
+        if self.init_part and not self.init:
+            raise UserError(
+                "train.init_part=True takes parts of what train.init names; name a workdir, or weights"
+            )
         _positive(
             "train", self, "steps", "batch_size", "accumulate", "log_every", "val_every", "save_every",
             "keep", "max_bad_steps",
@@ -176,6 +180,12 @@ class Config:
             raise UserError(
                 f"data.size={self.data.size} must be divisible by {self.model.stride}, "
                 f"the stride of {self.model.name}"
+            )
+        consistency, scale, kernel = self.model.consistency, self.data.scale, self.data.lr_kernel
+        if consistency and (consistency, "pil_bicubic") != (scale, kernel):
+            raise UserError(
+                f"model.consistency={consistency} is for an LR of pil_bicubic at that scale, and the data is "
+                f"{kernel} at scale {scale}; set model.consistency=0, or the data as it wants them"
             )
 
 

@@ -21,9 +21,11 @@ class NetworkConfig(abc.ABC):
     name: str
     dtype: str = "float32"  # float32 | bfloat16 (parameters and spectra stay float32)
     remat: bool = False  # recompute each stage in the backward pass
+    consistency: int = 0  # scale by which SR is made to reduce to exactly LR; 0 = off
 
     def __post_init__(self) -> None:
         one_of("dtype", self.dtype, ("float32", "bfloat16"))
+        one_of("consistency", self.consistency, (0, 2, 4, 8, 16))
 
     @property
     @abc.abstractmethod

@@ -17,6 +17,7 @@ from smlnet_jax.errors import UserError
 from smlnet_jax.models.config import NetworkConfig
 from smlnet_jax.models.init import Draws
 from smlnet_jax.models.output import Output
+from smlnet_jax.ops.consistency import consistency_macs, consistent
 
 Params = dict[str, Any]  # nested, string keys, float32 arrays
 
@@ -35,7 +36,8 @@ class Model:
     def apply(self, params: Params, x: Float[Array, "b h w 3"]) -> Output:
         """The network on X in [0, 1], the LR bicubic-upsampled to the HR size; see `Output`."""
         _check_input(self.config, x.shape)
-        return self.bind(params)(x)
+        out, scale = self.bind(params)(x), self.config.consistency
+        return jax.tree.map(lambda image: consistent(image, x, scale), out) if scale else out
 
     def bind(self, params: Params) -> nnx.Module:
         """The Flax module with these parameters in it, for eager use and for looking inside."""
@@ -65,7 +67,7 @@ class Model:
         return sum(leaf.size for leaf in jax.tree.leaves(_graph(self)[1]))
 
     def macs(self, height: int = 128, width: int = 128) -> int:
-        """Multiply-accumulates of convolutions and attention for one image (FFT, under 1 %, left out)."""
+        """Multiply-accumulates of one image, the FFT, under 1 %, left out."""
 
         def count(key):
             network = self._build(key)
@@ -73,7 +75,8 @@ class Model:
                 network(jnp.zeros((1, height, width, 3)))
             counts.extend(module.macs(out.shape) for _, module, out in calls if hasattr(module, "macs"))
 
-        counts: list[int] = []
+        scale = self.config.consistency
+        counts = [consistency_macs(height, width, scale)] if scale else []
         jax.eval_shape(count, jax.random.key(0))
         return sum(counts)
 

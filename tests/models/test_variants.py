@@ -23,6 +23,7 @@ SIZES = {
 }
 TEST = VARIANTS["smlnet_test"]
 SWITCHES = {
+    "as-it-is": {},
     "spatial": {"branches": "spatial"},
     "frequency": {"branches": "frequency"},
     "spatial-mfeb": {"branches": "spatial", "fusion": "none"},
@@ -45,6 +46,7 @@ SWITCHES = {
     "plain-attention": {"attention_depthwise": False},
     "unequal-widths": {"freq_widths": (8, 8, 8, 8), "attention_heads": 4},
     "unshuffle-2": {"unshuffle": 2},
+    "consistency": {"consistency": 8},
 }
 
 
@@ -89,13 +91,8 @@ def test_variant_has_the_published_size(name):
     assert model.macs() / 1e9 == pytest.approx(gmacs, rel=0.02)
 
 
-# A network compiles for a minute or two: the smallest one is tested every time, the others are slow.
-EVERY_TIME = ("smlnet_test",)
-
-
-@pytest.mark.parametrize(
-    "name", [name if name in EVERY_TIME else pytest.param(name, marks=pytest.mark.slow) for name in VARIANTS]
-)
+@pytest.mark.slow  # a network compiles for a minute or two; every part of it runs eagerly below
+@pytest.mark.parametrize("name", VARIANTS)
 def test_variant_trains_every_parameter_and_agrees_in_bfloat16(name):
     model, half = create(name), create(dataclasses.replace(VARIANTS[name], dtype="bfloat16"))
     x, params = inputs(model.config), woken(jax.jit(model.init)(jax.random.key(0)))
