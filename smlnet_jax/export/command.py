@@ -28,6 +28,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add("-o", "--output", type=Path, required=True, metavar="FOLDER", help="must be absent or empty")
     add("--which", choices=("best", "latest"), default="best", help="checkpoint; default: best")
     add("--dtype", choices=tuple(DTYPES), default="float32", help="float16 halves the file")
+    add(
+        "--consistency",
+        action="store_true",
+        help="SR reduces to exactly LR (model.consistency), also if the network was trained without that",
+    )
     add("--name", help="default: the variant and the scale, such as smlnet_lite_x8")
     add(
         "--scores",
@@ -61,6 +66,8 @@ def run(args: argparse.Namespace) -> int:
             "`pip install 'smlnet-jax[train]'`"
         ) from error
     model_config, params, info = load_weights(args.workdir, args.which)
+    if args.consistency:
+        model_config = dataclasses.replace(model_config, consistency=_consistency(config))
     model = create(model_config)
 
     facts = workdir.training(config, workdir.metrics(args.workdir), info["step"], args.which)
@@ -90,12 +97,25 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
+def _consistency(config: Config) -> int:
+    """The scale of the run, if that is how its LR was made."""
+    if config.data.lr_kernel != "pil_bicubic":
+        raise UserError(
+            f"--consistency is for weights that were trained on pil_bicubic, and these on "
+            f"{config.data.lr_kernel}, whose LR does not say what HR reduces to; leave it out"
+        )
+    return config.data.scale
+
+
 def _scores(args: argparse.Namespace, config: Config) -> Mapping[str, Any]:
     """Those that were asked for, or the run's own if they are of this very checkpoint."""
     if args.scores is not None:
         return workdir.scores(args.scores, config)
     own = args.workdir / "eval.json"
     if args.which != "best" or not own.is_file():
+        return {}
+    if args.consistency and not config.model.consistency:
+        print(f"note: {own} scored these weights without --consistency; it is left out", file=sys.stderr)
         return {}
     if not workdir.is_current(own, args.workdir):
         print(f"note: {own} is not of these weights, or older than they are; it is left out", file=sys.stderr)

@@ -98,6 +98,8 @@ def _network(card: Card, weight_bytes: int) -> dict[str, str]:
         "multiply-accumulates": f"{card.macs / 1e9:.2f} G an image of {card.size}x{card.size} (FFT left out)",
         "file": f"{weight_bytes / 1e6:.1f} MB, {card.dtype}; computes in {card.model.dtype}",
     }
+    if card.model.consistency:
+        rows["consistency"] = f"SR, reduced by {card.model.consistency}, is exactly the LR"
     for one in card.speed:
         rows[f"speed, batch {one.batch}"] = f"{one.milliseconds:.1f} ms an image on {one.device}"
     return rows if card.speed else {**rows, "speed": NOT_RECORDED}

@@ -74,6 +74,27 @@ def test_best_weights_travel_with_the_facts_of_their_run(run, tmp_path, params):
     assert "celeba/train" in (tmp_path / "out/README.md").read_text()
 
 
+def test_consistency_is_switched_on_and_scores_without_it_are_not_passed_off_as_its_own(
+    run, tmp_path, params, capsys
+):
+    _score(run / "eval.json")
+    assert _export(run, "-o", tmp_path / "out", "--consistency") == 0
+    assert "eval.json scored these weights without --consistency" in capsys.readouterr().err
+    model, loaded, card = load_pretrained(tmp_path / "out")
+    assert (model.config.consistency, card.scores) == (4, {})
+    chex.assert_trees_all_equal(loaded, params)
+    assert "SR, reduced by 4, is exactly the LR" in (tmp_path / "out/README.md").read_text()
+
+
+def test_consistency_is_refused_where_lr_does_not_say_what_hr_reduces_to(run, tmp_path):
+    config = json.loads((run / "config.json").read_text())
+    config["data"]["lr_kernel"] = "blind"
+    (run / "config.json").write_text(json.dumps(config))
+    with pytest.raises(UserError, match="trained on pil_bicubic, and these on blind"):
+        _export(run, "-o", tmp_path / "out", "--consistency")
+    assert not (tmp_path / "out").exists()
+
+
 def test_words_of_the_exporter_come_first(run, tmp_path):
     words = {
         "--trained-on": "nine faces",
