@@ -3,8 +3,8 @@
 Cost:    0.15 to 2.0 GMACs an image; 500 steps of 8, two to twenty-five minutes of a core each.
 Shows:   4,000 faces of one recipe, which was tuned on smlnet_lite; larger networks gain more from longer
          training than smaller ones. With --time, the forward passes too, in turns in one process.
-Command: python -m smlnet_jax.campaign --config=configs/campaigns/frontier_x8.py --workdir=W --config.data.train=A
-             --config.data.val=B --config.eval.data=celeba=C,lfw=D --time
+Command: python -m smlnet_jax.campaign --config=configs/campaigns/frontier_x8.py --workdir=W --time
+             --config.data.train=A --config.data.val=B --config.eval.data=celeba=C,lfw=D
 """
 
 from configs.campaigns import lite_x8

@@ -25,6 +25,7 @@ _CONFIG = config_flags.DEFINE_config_file("config", None, "Campaign, such as con
 _WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the campaign; made if it is not there.")
 _MEMBERS = flags.DEFINE_list("members", [], "Only these members, by name; the others wait.")
 _REPORT = flags.DEFINE_boolean("report", False, "Train nothing; write the report of what is there anew.")
+_TIME = flags.DEFINE_boolean("time", False, "At the end, time the forward pass of every member, in turns.")
 
 
 def main(_: Sequence[str]) -> int:
@@ -35,9 +36,9 @@ def main(_: Sequence[str]) -> int:
         check_member(name, plan.members)
     runner = Runner(plan, Path(_WORKDIR.value))
     if _REPORT.value:
-        return runner.report()
+        return runner.report(timed=_TIME.value)
     check_sources(plan)
-    return runner.run(_MEMBERS.value)
+    return runner.run(_MEMBERS.value, timed=_TIME.value)
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ from smlnet_jax.campaign.tables import Results
 WIDTH = 760
 COLOURS = 8  # of the page's palette; then they come again, dashed
 _DASHES = ("", "7 4", "2 3")
+_COSTS = {"macs": (1e-9, "GMACs"), "milliseconds": (1.0, "ms")}  # a member's key: its unit, the unit's name
 _CLIPPED = 4.0  # dB below the best at which a curve leaves the picture
 
 
@@ -116,14 +117,17 @@ def learning(results: Results, x: str) -> str:
     ) + _legend((name, lines[name][0]) for name in ranked)
 
 
-def cost(results: Results, dataset: str) -> str:
-    """PSNR against multiply-accumulates, one dot a member; named where there is room, and when pointed at."""
-    protocol = results["protocol"]
+def cost(results: Results, dataset: str, of: str = "macs") -> str:
+    """PSNR against the cost of an image (macs | milliseconds), one dot a member; named where there is room.
+
+    The line joins those that no cheaper member reaches.
+    """
+    protocol, (unit, what) = results["protocol"], _COSTS[of]
     dots = []
     for number, (name, member) in enumerate(results["members"].items()):
         psnr = member["scores"][dataset][protocol]["psnr"]["mean"] if member["scores"] else None
-        if psnr is not None and member["macs"]:
-            dots.append((name, number, member["macs"] / 1e9, psnr))
+        if psnr is not None and member[of]:
+            dots.append((name, number, member[of] * unit, psnr))
     if len(dots) < 2:
         return ""
     best = max(psnr for *_, psnr in dots)
@@ -135,9 +139,12 @@ def cost(results: Results, dataset: str) -> str:
     top, bottom = 12, 300
     up = Axis(*_padded([dot[3] for dot in dots]), bottom, top)
     parts = _vertical_grid(across, top, bottom, "{:.3g}") + _horizontal_grid(up, across)
-    places = [(across.at(gmacs), up.at(psnr)) for _, _, gmacs, psnr in dots]
+    places = [(across.at(spent), up.at(psnr)) for _, _, spent, psnr in dots]
     taken = [(x - 6, x + 6, y) for x, y in places]
-    for (name, number, gmacs, psnr), (x, y) in zip(dots, places, strict=True):
+    front = [(x, y) for x, y in sorted(places) if all(y < above for left, above in places if left < x)]
+    path = " ".join(f"{x:.1f},{y:.1f}" for x, y in front)
+    parts.append(f'<polyline class="front" points="{path}"/>')
+    for (name, number, spent, psnr), (x, y) in zip(dots, places, strict=True):
         length, label = 7.5 * len(name), ""
         for side in (-1,) if x > WIDTH - 160 else (1, -1):
             start, end = sorted((x + 9 * side, x + (9 + length) * side))
@@ -148,10 +155,10 @@ def cost(results: Results, dataset: str) -> str:
                 break
         parts.append(
             f'<g class="dot" style="--own:var(--c{number % COLOURS})">'
-            f"<title>{escape(name)}: {psnr:.3f} dB, {gmacs:.3f} GMACs</title>"
+            f"<title>{escape(name)}: {psnr:.3f} dB, {spent:.3f} {what}</title>"
             f'<circle cx="{x:.1f}" cy="{y:.1f}" r="5"/>{label}</g>'
         )
-    title = "GMACs an image"
+    title = f"{what} an image"
     parts += _caption(across, bottom + 34, title)
     return _svg(parts, bottom + 42, f"{dataset}: PSNR in dB against {title}")
 

@@ -3,6 +3,7 @@
 campaign.json                  what the campaign is, and each start of it
 bicubic/                       scores of bicubic
 members/NAME/pace/             how fast it trains (budget `seconds`)
+speed/                         how long their forward passes take (--time)
 members/NAME/seed_N/           a workdir of train.py and eval.py, with job.json, outcome.json and log.txt
 report.html, report.md, results.json
 """

@@ -28,7 +28,9 @@ def render(results: Results) -> str:
         for protocol in tables.further(results):
             table = _table(tables.scores(results, dataset, protocol))
             body.append(f"<details><summary>{escape(dataset)} under {protocol}</summary>{table}</details>")
-        body.append(_figure(charts.cost(results, dataset), f"PSNR ({main}) against cost."))
+        for of in ("macs", "milliseconds"):
+            caption = f"PSNR ({main}) against cost; the line joins those that no cheaper member reaches."
+            body.append(_figure(charts.cost(results, dataset, of), caption))
     if mishaps := list(tables.mishaps(results)):
         body += ["<h2>What went wrong</h2>", f'<div class="mishaps">{_list(mishaps)}</div>']
     body += ["<h2>Learning</h2>"]

@@ -32,9 +32,11 @@ def collect(plan: Plan, workdir: Path) -> dict[str, Any]:
     bicubic = _columns(workdir / "bicubic", names, plan)
     images = {name: _scores(workdir, member, names, plan) for name, member in plan.members.items()}
     reference = images[plan.reference]
+    forward = _forward(workdir)
     members = {
         name: {
             **_member(workdir, member),
+            "milliseconds": forward["milliseconds"].get(name, {}).get("median") if forward else None,
             "scores": _means(images[name], plan),
             "difference": None if name == plan.reference else _differences(images[name], reference, plan),
         }
@@ -54,6 +56,7 @@ def collect(plan: Plan, workdir: Path) -> dict[str, Any]:
         "val": plan.config.data.val,
         "val_images": plan.config.train.val_images,
         "checkpoint": f"the best by {BEST} on the validation set",
+        "forward": forward,
         "batch_size": plan.config.train.batch_size,
         "datasets": {
             name: {"source": source, "images": len(names.get(name, ()))}
@@ -81,6 +84,13 @@ def _outcome(workdir: Path, run: Run) -> dict[str, Any]:
     if (folder / "outcome.json").is_file():
         return read_json(folder / "outcome.json")
     return {"status": "begun" if (folder / "checkpoints").is_dir() else "waiting"}
+
+
+def _forward(workdir: Path) -> dict[str, Any] | None:
+    """What `speed.measure` found, if the members were timed."""
+    path = workdir / "speed" / "outcome.json"
+    found = read_json(path) if path.is_file() else {"status": "waiting"}
+    return found if found["status"] == "done" else None
 
 
 def _member(workdir: Path, member: Member) -> dict[str, Any]:

@@ -11,7 +11,7 @@ import fcntl
 import signal
 import subprocess
 import sys
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -37,9 +37,10 @@ class Runner:
         self._stopping = ""  # the signal that asked for it
         self._lock: Any = None
 
-    def run(self, chosen: Collection[str] = ()) -> int:
+    def run(self, chosen: Collection[str] = (), *, timed: bool = False) -> int:
         """Does what is not done yet of the `chosen` members, () = all. Returns the exit code.
 
+        With `timed`, the forward passes of all members that have a run are timed at the end, anew each time.
         0: all of it is done, or a signal stopped it; 1: a run failed or diverged, and the others went on.
         """
         with self._alone(), self._listening():
@@ -51,23 +52,38 @@ class Runner:
                     break
                 self._say(f"[{number}/{len(runs)}] {run}", self._do(run))
                 report.write(self._plan, self._workdir)
+            if timed:
+                self._time()
             report.write(self._plan, self._workdir)
             return self._end(runs)
 
-    def report(self) -> int:
-        """Writes the report of what is there."""
+    def report(self, *, timed: bool = False) -> int:
+        """Writes the report of what is there; with `timed` it times the members first."""
         if not (self._workdir / record.FILE).is_file():
             raise UserError(f"{self._workdir} holds no campaign yet; start one there without --report")
         record.check_same(read_json(self._workdir / record.FILE), self._plan, self._workdir)
+        if timed:
+            with self._alone(), self._listening():
+                self._time()
         report.write(self._plan, self._workdir)
         print(f"written: {self._workdir / 'report.html'}")
         return 0
 
     def _score_bicubic(self) -> None:
         folder = self._workdir / "bicubic"
-        outcome = self._job("bicubic", folder, self._plan.config)
+        outcome = self._job("bicubic", folder, to_dict(self._plan.config))
         if outcome["status"] == "failed":
             raise UserError(f"bicubic could not be scored, so nothing was trained: {outcome['reason']}")
+
+    def _time(self) -> None:
+        """Times the networks of which a run is done."""
+        done = [run for run in self._plan.runs() if status(self._workdir, run) == "done"]
+        networks = {run.member.name: to_dict(run.config.model) for run in done}
+        folder = self._workdir / "speed"
+        (folder / "outcome.json").unlink(missing_ok=True)
+        if networks:
+            about = {"networks": networks, "size": self._plan.config.data.size}
+            self._say("speed of the forward passes", self._job("speed", folder, about))
 
     def _do(self, run: Run) -> dict[str, Any]:
         """Trains and scores, and returns the outcome."""
@@ -79,7 +95,7 @@ class Runner:
                     write_json(folder / "outcome.json", steps)
                 return steps
             config = budgeted(config, steps)
-        return self._job("train", folder, config)
+        return self._job("train", folder, to_dict(config))
 
     def _steps(self, run: Run) -> int | dict[str, Any]:
         """What a member can train in the time that everyone has, or the outcome of what went wrong."""
@@ -99,13 +115,13 @@ class Runner:
         config = run.config
         short = dataclasses.replace(config.train, steps=self._plan.pace_steps, seed=0)
         folder = self._workdir / "members" / run.member.name / "pace"
-        outcome = self._job("pace", folder, dataclasses.replace(config, train=short))
+        outcome = self._job("pace", folder, to_dict(dataclasses.replace(config, train=short)))
         if outcome["status"] in ("failed", "diverged"):
             reason = f"the speed of {run.member.name} could not be measured: {outcome['reason']}"
             return {"status": "failed", "reason": reason}
         return outcome
 
-    def _job(self, job: str, folder: Path, config: Config) -> dict[str, Any]:
+    def _job(self, job: str, folder: Path, about: Mapping[str, Any]) -> dict[str, Any]:
         """Does a job, unless its folder says that it is done; its outcome, or {"status": "stopped"}."""
         path = folder / "outcome.json"
         if path.is_file() and (outcome := read_json(path))["status"] in ("done", "diverged"):
@@ -113,7 +129,7 @@ class Runner:
         if self._stopping:
             return {"status": "stopped"}
         path.unlink(missing_ok=True)
-        write_json(folder / "job.json", to_dict(config))
+        write_json(folder / "job.json", about)
         code = self._call(job, folder)
         if path.is_file():
             return read_json(path)

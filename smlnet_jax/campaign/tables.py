@@ -34,7 +34,7 @@ def scores(results: Results, dataset: str, protocol: str) -> Table:
     Those whose first run is still to end have no row; they are in `training`.
     """
     metrics = metrics_of(protocol)
-    head = ["method", "seeds", "parameters", "GMACs", "images/s", "training"]
+    head = ["method", "seeds", "parameters", "GMACs", *_timed(results, "ms"), "images/s", "training"]
     for metric in metrics:
         name, verdict = _NAMES[metric]
         head += [name, "difference [95 %]", verdict]
@@ -42,7 +42,7 @@ def scores(results: Results, dataset: str, protocol: str) -> Table:
     for name, method in methods(results):
         if "runs" in method and all(run["status"] in PENDING for run in method["runs"].values()):
             continue
-        cells = [name, *cost(method)]
+        cells = [name, *cost(results, method)]
         for metric in metrics:
             cells += [
                 score(method, dataset, protocol, metric),
@@ -156,6 +156,10 @@ def facts(results: Results) -> list[tuple[str, str]]:
         ("tested on", sets),
         ("hardware", ", ".join(sorted(devices)) or NOTHING),
     ]
+    if forward := results["forward"]:
+        what = f"milliseconds an image of a forward pass in batches of {forward['batch']}, compiled"
+        how = f"medians of {forward['rounds']} calls, all members in turns in one process"
+        found.append(("ms", f"{what}, on {forward['device']}; {how}"))
     if start:
         versions = ", ".join(f"{name} {version}" for name, version in start["versions"].items())
         machine = start["machine"]
@@ -193,18 +197,23 @@ def comparison(method: Mapping[str, Any], dataset: str, protocol: str, metric: s
     return method["difference"][dataset][protocol][metric] if method["difference"] else None
 
 
-def cost(method: Mapping[str, Any]) -> list[str]:
-    """Seeds, parameters, GMACs, images a second, training time."""
+def cost(results: Results, method: Mapping[str, Any]) -> list[str]:
+    """Seeds, parameters, GMACs, milliseconds where they were measured, images a second, training time."""
     if "runs" not in method:
-        return ["", "0", "0", "", ""]
+        return ["", "0", "0", *_timed(results, ""), "", ""]
     done = sum(run["status"] == "done" for run in method["runs"].values())
     return [
         f"{done} of {len(method['runs'])}",
         _number(method["parameters"], "{:.2f} M", 1e-6),
         _number(method["macs"], "{:.3f}", 1e-9),
+        *_timed(results, _number(method["milliseconds"], "{:.1f}")),
         _number(method["images_per_second"], "{:,.1f}"),
         _seconds(method["training_seconds"]),
     ]
+
+
+def _timed(results: Results, cell: str) -> list[str]:
+    return [cell] if results["forward"] else []
 
 
 def score(method: Mapping[str, Any], dataset: str, protocol: str, metric: str) -> str:

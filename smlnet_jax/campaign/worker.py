@@ -1,11 +1,12 @@
 """One job of a campaign in a process of its own: `python -m smlnet_jax.campaign.worker JOB FOLDER`.
 
-FOLDER/job.json holds the whole config. What became of it is in FOLDER/outcome.json; without that file the job
-is not done, and can be started again.
+FOLDER/job.json holds what it is about, mostly the whole config of a run. What became of it is in
+FOLDER/outcome.json; without that file the job is not done, and can be started again.
 
 bicubic   scores bicubic on the test sets
 pace      trains a little, in a place of its own, to see how fast it is
 train     trains, going on from a checkpoint if there is one, then scores the best checkpoint
+speed     times the forward pass of many networks; its job.json holds those
 """
 
 from __future__ import annotations
@@ -13,15 +14,16 @@ from __future__ import annotations
 import dataclasses
 import sys
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import jax
 
-from smlnet_jax.campaign import provenance
+from smlnet_jax.campaign import provenance, speed
 from smlnet_jax.campaign.files import STOPPED, read_json
 from smlnet_jax.compilation import keep_compilations
-from smlnet_jax.config import Config, from_config_dict
+from smlnet_jax.config import Config, from_config_dict, model_config
 from smlnet_jax.errors import UserError
 from smlnet_jax.evaluation import run as scoring
 from smlnet_jax.export.workdir import metrics
@@ -37,9 +39,9 @@ def main(arguments: list[str]) -> int:
     job, folder = arguments[0], Path(arguments[1])
     keep_compilations()  # the seeds of a member compile the same program
     try:
-        outcome = {"bicubic": _bicubic, "pace": _pace, "train": _train}[job](
-            from_config_dict(read_json(folder / "job.json")), folder
-        )
+        about = read_json(folder / "job.json")
+        of_a_run = {"bicubic": _bicubic, "pace": _pace, "train": _train}
+        outcome = _speed(about) if job == "speed" else of_a_run[job](from_config_dict(about), folder)
     except UserError as error:
         status = "diverged" if isinstance(error, Diverged) else "failed"
         write_json(folder / "outcome.json", {"status": status, "reason": str(error)})
@@ -86,6 +88,11 @@ def _train(config: Config, folder: Path) -> dict[str, Any] | None:
         "devices": jax.device_count(),
         "revision": provenance.revision(),
     }
+
+
+def _speed(about: Mapping[str, Any]) -> dict[str, Any]:
+    networks = {name: model_config(values) for name, values in about["networks"].items()}
+    return speed.measure(networks, about["size"])
 
 
 def _with(config: Config, part: str, **changes: Any) -> Config:

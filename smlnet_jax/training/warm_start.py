@@ -9,7 +9,8 @@ from smlnet_jax.evaluation import weights
 from smlnet_jax.export.package import flatten, unflatten
 from smlnet_jax.models import Model, Params
 
-_FREE = frozenset({"fft_impl", "dtype", "remat"})  # how a network computes, not which one it is
+# How a network computes, and what is done to its outputs: nothing of it is in the parameters.
+_FREE = frozenset({"fft_impl", "dtype", "remat", "consistency"})
 
 
 def pretrained_params(what: str, model: Model) -> Params:

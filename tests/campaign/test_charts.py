@@ -10,7 +10,11 @@ def results(**members):
     return {
         "protocol": "sparnet",
         "members": {
-            name: {"macs": macs, "scores": {"set": {"sparnet": {"psnr": {"mean": psnr}}}}}
+            name: {
+                "macs": macs,
+                "milliseconds": None,
+                "scores": {"set": {"sparnet": {"psnr": {"mean": psnr}}}},
+            }
             for name, (macs, psnr) in members.items()
         },
     }
@@ -35,3 +39,15 @@ def test_dot_between_two_others_goes_without_a_name():
     crowd = results(one=(2.0e9, 21.0), middle=(2.02e9, 21.0), three=(2.04e9, 21.0), far=(3e9, 20.0))
     found = labels(charts.cost(crowd, "set"))
     assert "middle" not in found and {"one", "three"} <= found.keys()
+
+
+def test_line_joins_the_members_that_no_cheaper_one_reaches():
+    chart = charts.cost(results(a=(1e9, 20.0), b=(2e9, 21.0), dear=(3e9, 20.5), best=(4e9, 22.0)), "set")
+    dots = re.findall(r"<title>(\w+): .*?</title><circle cx=\"([\d.]+)\" cy=\"([\d.]+)\"", chart)
+    at = {name: f"{x},{y}" for name, x, y in dots}
+    line = re.search(r'<polyline class="front" points="([^"]*)"', chart).group(1)
+    assert line == " ".join(at[name] for name in ("a", "b", "best"))
+
+
+def test_members_that_were_not_timed_have_no_dots_against_time():
+    assert charts.cost(results(a=(1e9, 20.0), b=(2e9, 21.0)), "set", "milliseconds") == ""

@@ -130,6 +130,21 @@ def test_equal_seconds_give_the_faster_member_more_steps(run, workdir):
     assert json.loads((workdir / "members/slim/pace/job.json").read_text())["train"]["steps"] == 20
 
 
+def test_forward_passes_of_what_is_done_are_timed_on_demand(run, workdir):
+    campaign = plan({"good": 1e-4, "wild": 1, "late": 1e-3}, seeds=(0,))
+    run(campaign, "good", "wild")
+    assert results(workdir)["forward"] is None and "| ms |" not in (workdir / "report.md").read_text()
+    Runner(campaign, workdir, WORKER).report(timed=True)
+    found = results(workdir)
+    assert found["forward"]["milliseconds"].keys() == {"good"}
+    times = {name: member["milliseconds"] for name, member in found["members"].items()}
+    assert times == {"good": 7.25, "wild": None, "late": None}
+    report = (workdir / "report.md").read_text()
+    assert "| ms |" in report and "| 7.2 |" in report and "medians of 3 calls" in report
+    Runner(campaign, workdir, WORKER).run(timed=True)
+    assert results(workdir)["forward"]["milliseconds"].keys() == {"good", "late"}
+
+
 def test_second_campaign_in_a_workdir_is_refused_while_a_run_goes_on(workdir):
     campaign = plan({"one": 1e-4}, seeds=(0,))
     runner = Runner(campaign, workdir, WORKER)
@@ -187,8 +202,10 @@ def test_command_trains_scores_reports_and_goes_on(tmp_path):
         assert found["bicubic"]["scores"]["face"][protocol]["ssim"]["mean"] == pytest.approx(
             scores["bicubic"][protocol]["ssim"], abs=1e-6
         )
-    code, out, err = call("--members=plain")
-    assert code == 0 and "1 of 1 runs are done" in out
+    code, out, err = call("--members=plain", "--time")
+    assert code == 0 and "speed of the forward passes: done" in out and "1 of 1 runs are done" in out
+    timed = results(tmp_path / "W")["forward"]["milliseconds"]["plain"]
+    assert 0 < timed["low"] <= timed["median"] <= timed["high"]
     code, _, err = call("--config.data.scale=2")
     assert code == 2 and err.startswith("error: ") and "data.scale=4 for plain" in err
     code, _, err = call("--members=plane")
