@@ -1,6 +1,6 @@
 """What each part of smlnet_lite brings, beside its spatial branch alone and EDSR, x8, 16 -> 128. For CPUs.
 
-Cost:    0.46 to 0.62 GMACs an image; 500 steps of 8, minutes of a core each. Three members at three seeds.
+Cost:    0.46 to 0.62 GMACs an image; 500 steps of 8, minutes of a core each. Six members at three seeds.
 Shows:   4,000 faces of the recipe that smlnet_lite_x8 was trained with; not where longer training ends.
 Command: python -m smlnet_jax.campaign --config=configs/campaigns/lite_x8.py --workdir=W --config.data.train=A
              --config.data.val=B --config.eval.data=celeba=C,lfw=D
@@ -33,13 +33,17 @@ MEMBERS = {
     "no_radial_gain": {"model.radial_bands": 0},
     "phasor": {"model.spectrum": "phasor"},
     "pixels": {"model.spectrum": "pixels", "model.radial_bands": 0},  # the same blocks without the transform
+    "consistency": {"model.consistency": 8},
     # The recipe.
     "adam": {"optim.name": "adam", "optim.lr": 1e-3},
     "zoom": {"data.zoom": (1.0, 1.3)},
     "no_spectral_loss": {"loss.spectral_weight": 0.0},
     "full_fre_loss": {"loss.fre_weight": 1.0, "loss.fre_weight_final": 1.0},
 }
-THREE = ("smlnet_lite", "spatial", "spatial_equal_macs", "spatial_mfeb_equal_macs", "no_interaction")
+THREE = (
+    "smlnet_lite", "spatial", "spatial_equal_macs", "spatial_mfeb_equal_macs", "no_interaction",
+    "consistency",
+)  # fmt: skip
 
 
 def get_config():

@@ -1,7 +1,7 @@
 """How long the forward pass of each member takes, all in one process and in turns.
 
-A machine that other programs use, or that heats up, speeds up and slows down; members that are timed one after
-the other then differ by when that was. In turns they share it.
+A machine that other programs use, or that heats up, speeds up and slows down; members that are timed one
+after the other then differ by when that was. In turns they share it.
 """
 
 from __future__ import annotations
