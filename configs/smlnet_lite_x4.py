@@ -1,0 +1,21 @@
+"""SMLNet for CPUs at x4, 32 -> 128: faces that are small, but sharp. Starts from the x8 weights of the package.
+
+Cost:    3.80 M parameters, 0.54 GMACs an image; about an hour of one core of a server CPU.
+Result:  docs/results.md.
+Command: python train.py --config=configs/smlnet_lite_x4.py --workdir=runs/lite_x4
+             --config.data.train=FOLDER --config.data.val=FOLDER
+"""
+
+from configs import smlnet_lite_x8
+
+
+def get_config():
+    config = smlnet_lite_x8.get_config()
+    config.data.scale = 4
+    config.model.consistency = 4
+    config.train.init = "smlnet_lite_x8"
+    config.loss.fre_weight = 0.02
+    config.optim.lr = 1.5e-3
+    config.optim.warmup_steps = 100
+    config.train.steps = 5_000
+    return config
