@@ -1,4 +1,4 @@
-"""SMLNet for CPUs at x4, 32 -> 128: faces that are small but sharp. Starts from the x8 weights in the package.
+"""SMLNet for CPUs at x4, 32 -> 128: for faces that are small but sharp. Starts from the shipped x8 weights.
 
 Cost:    3.80 M parameters, 0.54 GMACs an image; about an hour of one core of a server CPU.
 Result:  docs/results.md.
