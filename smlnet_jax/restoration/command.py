@@ -34,7 +34,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("inputs", nargs="+", metavar="INPUT", help="a picture, a folder, or a pattern in quotes")
     add("-o", "--output", type=Path, default=Path("results"), metavar="OUT", help="default: results")
-    add("-m", "--weights", metavar="NAME_OR_FOLDER", help="default: the weights that come with the package")
+    add(
+        "-m",
+        "--weights",
+        action="append",
+        default=[],
+        metavar="NAME_OR_FOLDER",
+        help="may be repeated: each face gets those of the LR size it shows; default: the package's",
+    )
     add("-r", "--recursive", action="store_true", help="look into subfolders, and keep them in OUT")
     add("-s", "--upscale", type=float, default=1, metavar="FACTOR", help="enlarge photographs, by Lanczos")
     add("--aligned", action="store_true", help="inputs are face crops, or true LR faces such as 16x16")
@@ -89,7 +96,7 @@ def restore_all(restorer: Any, args: argparse.Namespace, folder: OutputFolder) -
         return (source for source in everything if (source.is_video and source.problem is None) == videos)
 
     total = sum(1 for kind in (False, True) for _ in sources(kind))  # names only: no file is opened
-    facts = {"weights": args.weights, "output": str(args.output)}
+    facts = {"weights": args.weights or None, "output": str(args.output)}
     with (
         open_report(args.json, facts) as report,
         tqdm(total=total, unit="file", disable=None, dynamic_ncols=True) as bar,
@@ -144,7 +151,7 @@ def _restorer(args: argparse.Namespace) -> Any:
     from smlnet_jax.restoration.restorer import Restorer
 
     return Restorer.from_pretrained(
-        args.weights,
+        *args.weights,
         self_ensemble=args.self_ensemble,
         upscale=args.upscale,
         aligned=args.aligned,

@@ -1,12 +1,12 @@
 """What of a face comes from the photograph and what from the network.
 
-The network was made for faces of one LR size. A photograph often shows more; then the network gets the face
-reduced to its LR size, and what the photograph shows beyond that size is put back into the result.
+A network was made for faces of one LR size. A photograph often shows more; then it gets the face reduced to
+its LR size, and what the photograph shows beyond that is put back into the result.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 import numpy as np
@@ -41,11 +41,19 @@ class AlignedFace:
 
 
 def aligned_face(
-    crop_at: Callable[[int], Float[np.ndarray, "n n 3"]], span: float, *, size: int, lr_size: int
+    crop_at: Callable[[int], Float[np.ndarray, "n n 3"]],
+    span: float,
+    *,
+    size: int,
+    lr_sizes: Collection[int],
 ) -> AlignedFace:
-    """From a function that gives the canonical crop at any size; `span` is its side in the photograph."""
-    before = crop_at(size)
-    resolution = resolution_of(before, span, lr_size)
+    """From a function that gives the canonical crop at any size; `span` is its side in the photograph.
+
+    Of `lr_sizes` it gets the largest that the photograph shows in full, or else the smallest.
+    """
+    before, smallest = crop_at(size), min(lr_sizes)
+    resolution = resolution_of(before, span, smallest)
+    lr_size = max((n for n in lr_sizes if n <= resolution), default=smallest)
     return AlignedFace(before, crop_at(lr_size), crop_at(resolution), span)
 
 

@@ -31,6 +31,7 @@ from smlnet_jax.restoration.superresolve import BUCKETS, SuperResolver
 Picture = Photo | Image.Image | np.ndarray | str | os.PathLike | bytes
 Key = TypeVar("Key")
 
+BY_SIZE = ("smlnet_lite_x8", "smlnet_lite_x4")  # for faces of 16 to 31 pixels, and of 32 or more
 LOOKAHEAD_PHOTOS = BUCKETS[-1]  # photographs that are held back to fill a batch,
 LOOKAHEAD_PIXELS = 32_000_000  # as long as they are not more than this together
 
@@ -79,12 +80,14 @@ class _Job:
 
 
 class Restorer:
-    """Restores the faces of photographs with one network.
+    """Restores the faces of photographs, with one network or one for each of several LR sizes.
 
     `restorer(image)` restores one, `restorer.batch(images)` a list, `restorer.stream(items)` any number in
     constant memory. An image is a path, the bytes of a file, a PIL picture, an array (see `photo.as_photo`)
     or a Photo. `Settings` given to the constructor hold for every photograph; each call may override them.
-    With `self_ensemble` the network sees every face and its mirror image, at twice the cost.
+    `others` are (model, params, scale) of more networks with the same output size: each face gets the one of
+    the largest LR size that its photograph shows in full. With `self_ensemble` they see every face and its
+    mirror image, at twice the cost.
     """
 
     def __init__(
@@ -94,6 +97,7 @@ class Restorer:
         *,
         size: int = 128,
         scale: int = 8,
+        others: Iterable[tuple[Model, Params, int]] = (),
         self_ensemble: bool = False,
         detector: Detector | None = None,
         max_pixels: int = MAX_PIXELS,
@@ -101,23 +105,43 @@ class Restorer:
     ) -> None:
         self.settings = _changed(Settings(), settings)
         self.max_pixels = max_pixels
-        if self_ensemble:
-            model = SelfEnsemble.of(model)
-        self.network = SuperResolver(model, params, size=size, scale=scale)
+        self.size = size
+        self.networks: dict[int, SuperResolver] = {}  # by LR size
+        for each, weights, factor in ((model, params, scale), *others):
+            if size // factor in self.networks:
+                raise UserError(f"two networks are for x{factor}; name one for each scale")
+            each = SelfEnsemble.of(each) if self_ensemble else each
+            self.networks[size // factor] = SuperResolver(each, weights, size=size, scale=factor)
         self._detect = detector or YuNet()
         self._sface: SFace | None = None
 
     @classmethod
-    def from_pretrained(cls, name: str | os.PathLike | None = None, **options: Any) -> Restorer:
-        """A restorer with pretrained weights: a name, a folder, or by default those of the package.
+    def from_pretrained(cls, *names: str | os.PathLike | None, **options: Any) -> Restorer:
+        """A restorer with pretrained weights: names or folders, by default those of the package in BY_SIZE.
 
-        `options` are the constructor's. Compiled networks are kept on disk from here on.
+        `options` are the constructor's. Compiled networks are kept on disk from here on. Raises UserError for
+        two of one scale, and for weights of different output sizes.
         """
-        from smlnet_jax.export.pretrained import load_pretrained
+        from smlnet_jax.export.pretrained import available, load_pretrained
 
         keep_compilations()
-        model, params, card = load_pretrained(name)
-        return cls(model, params, size=card.size, scale=card.scale, **options)
+        if names in ((), (None,)):
+            names = tuple(name for name in BY_SIZE if name in available()) or (None,)
+        first, *others = map(load_pretrained, names)
+        for other in others:
+            if other.card.size != first.card.size:
+                raise UserError(
+                    f"{first.card.name} restores to {first.card.size} pixels and {other.card.name} to "
+                    f"{other.card.size}; name weights of one size"
+                )
+        return cls(
+            first.model,
+            first.params,
+            size=first.card.size,
+            scale=first.card.scale,
+            others=[(other.model, other.params, other.card.scale) for other in others],
+            **options,
+        )
 
     def __call__(self, image: Picture, **changes: Any) -> Restoration:
         """Restores one photograph. Raises UserError where it cannot be read."""
@@ -171,13 +195,13 @@ class Restorer:
         return _Job(photo, [self._face(photo, face, settings) for face in found], clock.lap("align"))
 
     def _face(self, photo: Photo, found: Detection, settings: Settings) -> _Face:
-        size = self.network.size
+        size = self.size
         to_crop = photo_to_crop(found.landmarks, size)
 
         def crop_at(side: int) -> Float[np.ndarray, "n n 3"]:
             return crop(photo.rgb, compose(grid_map((size, size), (side, side)), to_crop), side)
 
-        aligned = aligned_face(crop_at, size / scale_of(to_crop), size=size, lr_size=self.network.lr_size)
+        aligned = aligned_face(crop_at, size / scale_of(to_crop), size=size, lr_sizes=self.networks)
         restore = settings.fidelity < 1 or not aligned.is_sharp
         notes = [
             *remarks.on_size(aligned, left_alone=not restore),
@@ -195,13 +219,13 @@ class Restorer:
                 f"the picture is {width}x{height}, and a crop of a face must be square; crop it, or leave "
                 "--aligned out"
             )
-        size = self.network.size
+        size = self.size
         image = photo.pixels()
         aligned = aligned_face(
             lambda side: np.clip(resize(image, side, side), 0, 1),
             width,
             size=size,
-            lr_size=self.network.lr_size,
+            lr_sizes=self.networks,
         )
         restore = settings.fidelity < 1 or not aligned.is_sharp
         notes = list(remarks.on_size(aligned, left_alone=not restore))
@@ -218,11 +242,13 @@ class Restorer:
     def _finish(
         self, waiting: deque[tuple[Key, _Job | UserError]], settings: Settings
     ) -> Iterator[tuple[Key, Restoration | UserError]]:
-        """The network over the faces of all that wait, then one result after the other; empties `waiting`."""
+        """The networks over all faces that wait, then one result after the other; empties `waiting`."""
         faces = [face for _, job in waiting if isinstance(job, _Job) for face in job.faces if face.restore]
         clock = _Clock()
-        for face, sr in zip(faces, self.network([face.aligned.lr for face in faces]), strict=True):
-            face.sr = sr
+        for lr_size, network in self.networks.items():
+            own = [face for face in faces if face.aligned.lr.shape[0] == lr_size]
+            for face, sr in zip(own, network([face.aligned.lr for face in own]), strict=True):
+                face.sr = sr
         each = clock.lap("network")["network"] / max(len(faces), 1)
         while waiting:
             key, job = waiting.popleft()
@@ -270,7 +296,7 @@ class Restorer:
             return 1.0
         if self._sface is None:
             self._sface = SFace()
-        size = self.network.size
+        size = self.size
         landmarks = (
             canonical_landmarks(size) if face.landmarks is None else transform(face.landmarks, face.to_crop)
         )
@@ -281,7 +307,7 @@ class Restorer:
             return (remarks.NO_FACE,)
         spans = [face.aligned.span for face in job.faces if face.restore]
         own = tuple(dict.fromkeys(warning for face in faces for warning in face.warnings))
-        return (*own, *remarks.on_canvas(spans, self.network.size, settings.upscale))
+        return (*own, *remarks.on_canvas(spans, self.size, settings.upscale))
 
 
 class _Clock:

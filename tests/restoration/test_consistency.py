@@ -24,7 +24,7 @@ def face_of(image, span):
     def crop_at(side):
         return resize(image, side, side).clip(0, 1)
 
-    return aligned_face(crop_at, span, size=SIZE, lr_size=LR)
+    return aligned_face(crop_at, span, size=SIZE, lr_sizes=(LR,))
 
 
 def through(image, side):
@@ -53,6 +53,15 @@ def test_a_sharp_face_shows_nearly_all_and_a_flat_one_next_to_nothing(sharp):
 def test_more_blur_never_shows_more(sharp):
     sides = [effective_side(through(sharp, side)) for side in (16, 24, 40, 64, 96, 128)]
     assert sides == sorted(sides)
+
+
+@pytest.mark.parametrize(("shown", "lr_size"), [(10, 16), (20, 16), (31, 16), (32, 32), (50, 32)])
+def test_of_several_lr_sizes_it_gets_the_largest_that_the_photograph_fills(sharp, shown, lr_size):
+    photograph = resize(sharp, shown, shown).clip(0, 1)
+    face = aligned_face(
+        lambda side: resize(photograph, side, side).clip(0, 1), shown, size=SIZE, lr_sizes={32, 16}
+    )
+    assert face.lr.shape[0] == lr_size
 
 
 def test_a_face_of_the_lr_size_is_the_networks_alone(sharp):

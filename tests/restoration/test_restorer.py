@@ -269,6 +269,33 @@ def test_any_detector_fits(small, yunet):
     assert len(brighter(detector=two_of_them)(small, identity=False).faces) == 2
 
 
+def test_each_face_goes_to_the_network_of_the_lr_size_that_it_shows(yunet, small):
+    coarse, fine = Brighter(), Brighter()
+    step = {"step": np.float32(STEP)}
+    restorer = Restorer(coarse, step, detector=yunet, identity=False, others=[(fine, step, 4)])
+    smaller = Image.fromarray(small).resize((80, 80), Image.Resampling.BICUBIC)
+    assert restorer(smaller).faces[0].resolution < 32
+    assert coarse.traced and not fine.traced
+    assert 32 <= restorer(small).faces[0].resolution < 128
+    assert fine.traced and len(coarse.traced) == 1
+
+
+def test_two_networks_of_one_scale_are_refused():
+    step = {"step": np.float32(0)}
+    with pytest.raises(UserError, match="two networks are for x8"):
+        Restorer(Brighter(), step, detector=list, others=[(Brighter(), step, 8)])
+
+
+def test_weights_of_different_output_sizes_are_refused_by_name(tmp_path):
+    model = smlnet_jax.create("smlnet_test")
+    params = model.init(jax.random.key(0))
+    for size in (64, 128):
+        card = Card(name=f"to_{size}", model=model.config, size=size, scale=size // 16)
+        save_pretrained(tmp_path / str(size), model, params, card)
+    with pytest.raises(UserError, match="to_64 restores to 64 pixels and to_128 to 128"):
+        Restorer.from_pretrained(tmp_path / "64", tmp_path / "128", detector=list)
+
+
 def test_a_self_ensemble_is_the_mean_over_a_face_and_its_mirror_image():
     config = dataclasses.replace(
         smlnet_jax.create("smlnet_test").config, spat_widths=(4,) * 4, branches="spatial"
@@ -276,9 +303,9 @@ def test_a_self_ensemble_is_the_mean_over_a_face_and_its_mirror_image():
     model = smlnet_jax.create(config)
     params = jax.tree.map(lambda leaf: leaf + 0.01, model.init(jax.random.key(0)))
     face = np.random.default_rng(0).uniform(0.2, 0.7, (16, 16, 3)).astype(np.float32)
-    once = Restorer(model, params, detector=list).network
+    once = Restorer(model, params, detector=list).networks[16]
     straight, mirrored = once([face, face[:, ::-1]])
-    (both,) = Restorer(model, params, detector=list, self_ensemble=True).network([face])
+    (both,) = Restorer(model, params, detector=list, self_ensemble=True).networks[16]([face])
     assert np.abs(straight - mirrored[:, ::-1]).max() > 1e-3
     np.testing.assert_allclose(both, (straight + mirrored[:, ::-1]) / 2, atol=1e-5)
 
