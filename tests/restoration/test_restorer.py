@@ -286,7 +286,13 @@ def test_two_networks_of_one_scale_are_refused():
         Restorer(Brighter(), step, detector=list, others=[(Brighter(), step, 8)])
 
 
-def test_weights_of_different_output_sizes_are_refused_by_name(tmp_path):
+def test_by_default_there_is_a_network_for_16_pixels_and_one_for_32(monkeypatch):
+    monkeypatch.setattr(restorer_module, "keep_compilations", lambda: None)
+    assert Restorer.from_pretrained(detector=list).networks.keys() == {16, 32}
+
+
+def test_weights_of_different_output_sizes_are_refused_by_name(tmp_path, monkeypatch):
+    monkeypatch.setattr(restorer_module, "keep_compilations", lambda: None)
     model = smlnet_jax.create("smlnet_test")
     params = model.init(jax.random.key(0))
     for size in (64, 128):
