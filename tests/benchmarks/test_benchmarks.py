@@ -15,7 +15,11 @@ from smlnet_jax.errors import UserError
 
 @pytest.mark.parametrize(
     "benchmark",
-    [lowerings, model, pipeline, growth, pytest.param(end_to_end, marks=pytest.mark.slow)],
+    [
+        pipeline,
+        growth,
+        *(pytest.param(one, marks=pytest.mark.slow) for one in (lowerings, model, end_to_end)),
+    ],
     ids=lambda module: module.__name__,
 )
 def test_benchmark_runs_and_agrees_with_itself(benchmark, tmp_path):

@@ -60,6 +60,7 @@ def test_apply_equals_the_bound_module(model, params):
     np.testing.assert_array_equal(model.apply(params, X).sr, model.bind(params)(X).sr)
 
 
+@pytest.mark.slow
 def test_vmap_over_params_is_an_ensemble(model, params):
     stacked = jax.tree.map(lambda a: jnp.stack([a, a]), params)
     out = jax.jit(jax.vmap(model.apply, in_axes=(0, None)))(stacked, X)
