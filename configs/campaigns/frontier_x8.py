@@ -32,6 +32,7 @@ MEMBERS = {
     # Other networks.
     "spatial": lite_x8.MEMBERS["spatial_mfeb_equal_macs"],
     "edsr": lite_x8.MEMBERS["edsr"],
+    # Last, because it takes longest.
     "widest": widths((128, 192, 256, 256), (32, 64, 64, 64)),  # 2.01
 }
 

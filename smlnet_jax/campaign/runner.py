@@ -52,7 +52,7 @@ class Runner:
                     break
                 self._say(f"[{number}/{len(runs)}] {run}", self._do(run))
                 report.write(self._plan, self._workdir)
-            if timed:
+            if timed and not self._stopping:  # or what was timed before would be gone
                 self._time()
             report.write(self._plan, self._workdir)
             return self._end(runs)

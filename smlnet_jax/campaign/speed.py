@@ -6,15 +6,13 @@ after the other then differ by when that was. In turns they share it.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
-from smlnet_jax.export.speed import device_name
+from smlnet_jax.export.speed import device_name, forward, seconds_of
 from smlnet_jax.models import NetworkConfig, create
 
 BATCH = 8
@@ -28,7 +26,7 @@ def measure(networks: Mapping[str, NetworkConfig], size: int, rounds: int = ROUN
     at random: what they are does not change how long they take.
     """
     calls = {name: _call(config, size) for name, config in networks.items()}
-    seconds = np.array([[_seconds(call) for call in calls.values()] for _ in range(rounds)])
+    seconds = np.array([[seconds_of(call) for call in calls.values()] for _ in range(rounds)])
     low, median, high = 1000 / BATCH * np.quantile(seconds, (0.25, 0.5, 0.75), axis=0)
     found = {
         name: {"median": float(m), "low": float(a), "high": float(b)}
@@ -38,16 +36,5 @@ def measure(networks: Mapping[str, NetworkConfig], size: int, rounds: int = ROUN
 
 
 def _call(config: NetworkConfig, size: int) -> Callable[[], jax.Array]:
-    """One forward pass, compiled and called once."""
     model = create(config)
-    params = jax.jit(model.init)(jax.random.key(0))
-    x = jnp.full((BATCH, size, size, 3), 0.5)
-    forward = jax.jit(lambda params, x: model.apply(params, x).sr)
-    forward(params, x).block_until_ready()
-    return lambda: forward(params, x).block_until_ready()
-
-
-def _seconds(call: Callable[[], jax.Array]) -> float:
-    start = time.perf_counter()
-    call()
-    return time.perf_counter() - start
+    return forward(model, jax.jit(model.init)(jax.random.key(0)), BATCH, size)

@@ -6,6 +6,7 @@ import os
 import platform
 import statistics
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import jax
@@ -22,18 +23,29 @@ def measure(model: Model, params: Params, size: int, *, seconds: float = 1.0) ->
 
     The median of at least three calls; transfers to and from the device are not in it.
     """
-    forward = jax.jit(lambda params, x: model.apply(params, x).sr)
     found = []
     for batch in BATCHES:
-        x = jnp.full((batch, size, size, 3), 0.5)
-        forward(params, x).block_until_ready()  # compiles
+        call = forward(model, params, batch, size)
         times: list[float] = []
         while len(times) < 3 or (sum(times) < seconds and len(times) < 1000):
-            start = time.perf_counter()
-            forward(params, x).block_until_ready()
-            times.append(time.perf_counter() - start)
+            times.append(seconds_of(call))
         found.append(Speed(device_name(), batch, round(1000 * statistics.median(times) / batch, 3)))
     return tuple(found)
+
+
+def forward(model: Model, params: Params, batch: int, size: int) -> Callable[[], jax.Array]:
+    """A forward pass of `batch` images of `size`, compiled and called once; a call waits for its result."""
+    jitted = jax.jit(lambda params, x: model.apply(params, x).sr)
+    x = jnp.full((batch, size, size, 3), 0.5)
+    jitted(params, x).block_until_ready()
+    return lambda: jitted(params, x).block_until_ready()
+
+
+def seconds_of(call: Callable[[], jax.Array]) -> float:
+    """How long one call takes."""
+    start = time.perf_counter()
+    call()
+    return time.perf_counter() - start
 
 
 def device_name() -> str:

@@ -126,7 +126,8 @@ class Restorer:
 
         keep_compilations()
         if names in ((), (None,)):
-            names = tuple(name for name in BY_SIZE if name in available()) or (None,)
+            known = available()
+            names = tuple(name for name in BY_SIZE if name in known) or (None,)
         first, *others = map(load_pretrained, names)
         for other in others:
             if other.card.size != first.card.size:

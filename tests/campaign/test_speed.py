@@ -10,7 +10,7 @@ def test_times_are_those_of_an_image_and_a_deeper_network_takes_longer(monkeypat
     shallow = dataclasses.replace(BASELINES["edsr"], width=8, res_blocks=1)
     called = []
     monkeypatch.setattr(speed, "_call", lambda config, size: lambda: called.append(config.res_blocks))
-    monkeypatch.setattr(speed, "_seconds", lambda call: call() or 0.004 * called[-1])
+    monkeypatch.setattr(speed, "seconds_of", lambda call: call() or 0.004 * called[-1])
     deep = dataclasses.replace(shallow, res_blocks=10)
     found = speed.measure({"shallow": shallow, "deep": deep}, 32, rounds=3)
     assert called == [1, 10] * 3

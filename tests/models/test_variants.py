@@ -44,7 +44,7 @@ SWITCHES = {
     "mfeb-skip": {"msim_skip": "mfeb"},
     "one-way": {"two_way": False},
     "plain-attention": {"attention_depthwise": False},
-    "unequal-widths": {"freq_widths": (16, 16, 16, 24)},
+    "unequal-widths": {"freq_widths": (16, 16, 16, 8), "attention_heads": 4},
     "unshuffle-2": {"unshuffle": 2},
     "consistency": {"consistency": 8},
 }

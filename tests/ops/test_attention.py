@@ -18,7 +18,7 @@ def split_heads(q, k, v, temperature):
     return (weights @ v).transpose(0, 3, 1, 2).reshape(b, h, w, c)
 
 
-@pytest.mark.parametrize(("channels", "heads"), [(16, 8), (12, 3), (8, 1)])
+@pytest.mark.parametrize(("channels", "heads"), [(16, 8), (32, 8), (12, 3), (8, 1)])
 def test_equals_the_split_heads_form_and_its_gradient(channels, heads):
     q, k, v = jax.random.normal(jax.random.key(0), (3, 2, 6, 5, channels))
     temperature = jnp.linspace(0.5, 3.0, heads)
