@@ -27,6 +27,11 @@ def load(what: str, workdir: Path | str, *, self_ensemble: bool = False) -> Load
     label, model, params = loaded
     if model is None:
         raise UserError("eval.self_ensemble asks a network twice, and bicubic is none; leave it out")
+    if model.mirrors:
+        raise UserError(
+            f"eval.self_ensemble would change nothing: {label} makes the mirror image of its result for a "
+            "mirrored face as it is (model.mirror); leave it out"
+        )
     return Loaded(f"{label} (self-ensemble)", SelfEnsemble.of(model), params)
 
 

@@ -8,8 +8,9 @@ from flax import nnx
 from jaxtyping import Array, Float
 
 from smlnet_jax.models.config import ModelConfig
-from smlnet_jax.models.init import zeros_init
+from smlnet_jax.models.init import kernel_init, zeros_init
 from smlnet_jax.models.layers import Conv
+from smlnet_jax.models.mirror import FEATURES, Layout
 from smlnet_jax.ops import spectrum
 from smlnet_jax.ops.spectrum import Spectrum
 
@@ -23,11 +24,13 @@ class FRB(nnx.Module):
 
     def __init__(self, channels: int, config: ModelConfig, *, rngs: nnx.Rngs):
         self.enter = Conv(channels, channels, 1, rngs=rngs)
-        self.edit = SPECTRA[config.spectrum](channels, config.spectral_kernel, rngs=rngs)
+        self.transforms = config.spectrum != "pixels"
+        conv = PeriodicConv if config.mirror and self.transforms else Conv
+        self.edit = SPECTRA[config.spectrum](channels, config.spectral_kernel, conv, rngs=rngs)
         self.gain = RadialGain(channels, config.radial_bands) if config.radial_bands else None
         self.leave = Conv(channels, channels, 1, rngs=rngs)
         self.impl = config.fft_impl
-        self.transforms = config.spectrum != "pixels"
+        self.centred = config.mirror
         self.rectify = config.spectrum == "polar"  # SFMNet's quirk, part of its literal form
 
     def __call__(self, x: Float[Array, "b h w c"]) -> Float[Array, "b h w c"]:
@@ -36,11 +39,19 @@ class FRB(nnx.Module):
         return x + self.leave(image.astype(x.dtype))
 
     def _through_spectrum(self, u: Float[Array, "b h w c"]) -> Float[Array, "b h w c"]:
-        edited = self.edit(spectrum.rfft2(u, impl=self.impl))
+        bins, width = spectrum.rfft2(u, impl=self.impl), u.shape[2]
+        edited = self.edit(spectrum.centred(bins, width) if self.centred else bins)
         if self.gain is not None:
-            edited = self.gain(edited, width=u.shape[2])
-        image = spectrum.irfft2(edited, u.shape[2], impl=self.impl)
+            edited = self.gain(edited, width=width)
+        if self.centred:
+            edited = spectrum.uncentred(edited, width)
+        image = spectrum.irfft2(edited, width, impl=self.impl)
         return jnp.abs(image) if self.rectify else image
+
+
+def conjugate(channels: int) -> Layout:
+    """Real and imaginary parts, or cosines and sines, side by side: mirroring turns to the conjugate."""
+    return Layout((channels, channels), (1, -1))
 
 
 class RadialGain(nnx.Module):
@@ -56,12 +67,36 @@ class RadialGain(nnx.Module):
         return re * gain, im * gain
 
 
-class TwoConvs(nnx.Module):
-    """Conv(lrelu(Conv(x))), the unit that edits a spectrum."""
+class PeriodicConv(Conv):
+    """The convolution on a spectrum that is tied: its rows, which mirroring reverses, have no end."""
 
-    def __init__(self, c_in: int, c_out: int, size: int, *, init_last=None, rngs: nnx.Rngs):
-        self.conv1 = Conv(c_in, c_out, size, rngs=rngs)
-        self.conv2 = Conv(c_out, c_out, size, rngs=rngs, **({"init": init_last} if init_last else {}))
+    flips = 0
+
+    def __call__(self, x: Float[Array, "b h f c_in"]) -> Float[Array, "b h f c_out"]:
+        margin = self.kernel[...].shape[0] // 2
+        if not margin:
+            return super().__call__(x)
+        around = jnp.concatenate([x[:, -margin:], x, x[:, :margin]], 1)
+        return super().__call__(around)[:, margin:-margin]
+
+
+class TwoConvs(nnx.Module):
+    """Conv(lrelu(Conv(x))), the unit that edits a spectrum, or without one the features."""
+
+    def __init__(
+        self,
+        c_in: int,
+        c_out: int,
+        size: int,
+        conv: type[Conv],
+        *,
+        init_last=kernel_init,
+        reads: Layout = FEATURES,
+        writes: Layout = FEATURES,
+        rngs: nnx.Rngs,
+    ):
+        self.conv1 = conv(c_in, c_out, size, reads=reads, rngs=rngs)
+        self.conv2 = conv(c_out, c_out, size, writes=writes, init=init_last, rngs=rngs)
 
     def __call__(self, x: Float[Array, "b h f c_in"]) -> Float[Array, "b h f c_out"]:
         return self.conv2(jax.nn.leaky_relu(self.conv1(x), 0.1))
@@ -73,9 +108,19 @@ class PhasorEdit(nnx.Module):
     The phase is a rotation that starts at zero: it is never unwrapped, and its gradient is never infinite.
     """
 
-    def __init__(self, channels: int, size: int, *, rngs: nnx.Rngs):
-        self.amplitude = TwoConvs(channels, channels, size, rngs=rngs)
-        self.phase = TwoConvs(2 * channels, channels, size, init_last=zeros_init, rngs=rngs)
+    def __init__(self, channels: int, size: int, conv: type[Conv] = Conv, *, rngs: nnx.Rngs):
+        self.amplitude = TwoConvs(channels, channels, size, conv, rngs=rngs)
+        angle = Layout((channels,), (-1,))
+        self.phase = TwoConvs(
+            2 * channels,
+            channels,
+            size,
+            conv,
+            init_last=zeros_init,
+            reads=conjugate(channels),
+            writes=angle,
+            rngs=rngs,
+        )
 
     def __call__(self, bins: Spectrum) -> Spectrum:
         amplitude, phasor = spectrum.amplitude_and_phasor(*bins)
@@ -88,8 +133,9 @@ class PhasorEdit(nnx.Module):
 class ComplexEdit(nnx.Module):
     """U' = U + Convs([Re U, Im U])          (docs/model.md, eq. 3)."""
 
-    def __init__(self, channels: int, size: int, *, rngs: nnx.Rngs):
-        self.convs = TwoConvs(2 * channels, 2 * channels, size, rngs=rngs)
+    def __init__(self, channels: int, size: int, conv: type[Conv] = Conv, *, rngs: nnx.Rngs):
+        both = conjugate(channels)
+        self.convs = TwoConvs(2 * channels, 2 * channels, size, conv, reads=both, writes=both, rngs=rngs)
 
     def __call__(self, bins: Spectrum) -> Spectrum:
         both = jnp.concatenate(bins, -1)
@@ -103,9 +149,9 @@ class PolarEdit(nnx.Module):
     For ablation. Only its gradient at silent bins is ours: zero where the literal one is NaN.
     """
 
-    def __init__(self, channels: int, size: int, *, rngs: nnx.Rngs):
-        self.amplitude = TwoConvs(channels, channels, size, rngs=rngs)
-        self.phase = TwoConvs(channels, channels, size, rngs=rngs)
+    def __init__(self, channels: int, size: int, conv: type[Conv] = Conv, *, rngs: nnx.Rngs):
+        self.amplitude = TwoConvs(channels, channels, size, conv, rngs=rngs)
+        self.phase = TwoConvs(channels, channels, size, conv, rngs=rngs)
 
     def __call__(self, bins: Spectrum) -> Spectrum:
         amplitude, phase = spectrum.amplitude_and_phase(*bins)
@@ -117,8 +163,8 @@ class PolarEdit(nnx.Module):
 class PixelEdit(nnx.Module):
     """u' = u + Convs(u) on the pixels, for the question of what the spectrum brings."""
 
-    def __init__(self, channels: int, size: int, *, rngs: nnx.Rngs):
-        self.convs = TwoConvs(channels, channels, size, rngs=rngs)
+    def __init__(self, channels: int, size: int, conv: type[Conv] = Conv, *, rngs: nnx.Rngs):
+        self.convs = TwoConvs(channels, channels, size, conv, rngs=rngs)
 
     def __call__(self, u: Float[Array, "b h w c"]) -> Float[Array, "b h w c"]:
         return u + self.convs(u)

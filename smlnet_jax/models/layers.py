@@ -11,15 +11,31 @@ from flax import nnx
 from jaxtyping import Array, Float
 
 from smlnet_jax.models.init import kernel_init
+from smlnet_jax.models.mirror import FEATURES, Layout
 from smlnet_jax.ops.depthwise import depthwise_conv
 
 
 class Conv(nnx.Module):
-    """k x k convolution, SAME zero padding, stride 1. A 1x1 kernel is one matrix product over all pixels."""
+    """k x k convolution, SAME zero padding, stride 1. A 1x1 kernel is one matrix product over all pixels.
+
+    `reads` and `writes` say what its channels are: only mirroring (mirror.py) asks.
+    """
+
+    flips = 1  # the axis along which a mirrored picture reverses the kernel
 
     def __init__(
-        self, c_in: int, c_out: int, size: int = 3, *, bias: bool = True, init=kernel_init, rngs: nnx.Rngs
+        self,
+        c_in: int,
+        c_out: int,
+        size: int = 3,
+        *,
+        bias: bool = True,
+        init=kernel_init,
+        reads: Layout = FEATURES,
+        writes: Layout = FEATURES,
+        rngs: nnx.Rngs,
     ):
+        self.reads, self.writes = reads, writes
         self.kernel = nnx.Param(init(rngs.params(), (size, size, c_in, c_out), jnp.float32))
         self.bias = nnx.Param(jnp.zeros((c_out,))) if bias else None
 
@@ -32,6 +48,12 @@ class Conv(nnx.Module):
                 x, kernel, (1, 1), "SAME", dimension_numbers=("NHWC", "HWIO", "NHWC")
             )
         return y if self.bias is None else y + self.bias[...].astype(x.dtype)
+
+    def mirrored(self, name: str, value: Float[Array, " ..."]) -> Float[Array, " ..."]:
+        """Kernel or bias of the same convolution on the mirrored picture."""
+        if name == "kernel":
+            value = self.reads.mirror(jnp.flip(value, self.flips), 2)
+        return self.writes.mirror(value, value.ndim - 1)
 
     def macs(self, out_shape: tuple[int, ...]) -> int:
         """Multiply-accumulates of one call with an output of this shape."""
@@ -46,6 +68,10 @@ class DepthwiseConv(nnx.Module):
 
     def __call__(self, x: Float[Array, "b h w c"]) -> Float[Array, "b h w c"]:
         return depthwise_conv(x, self.kernel[...].astype(x.dtype))
+
+    def mirrored(self, name: str, value: Float[Array, "k k 1 c"]) -> Float[Array, "k k 1 c"]:
+        """The kernel of the same convolution on the mirrored picture."""
+        return FEATURES.mirror(jnp.flip(value, 1), 3)
 
     def macs(self, out_shape: tuple[int, ...]) -> int:
         """Multiply-accumulates of one call with an output of this shape."""
@@ -80,9 +106,9 @@ class LayerNorm(nnx.Module):
 class SqueezeExcite(nnx.Module):
     """Scales each channel by a sigmoid of what the whole image holds (Hu et al., CVPR 2018)."""
 
-    def __init__(self, channels: int, reduction: int = 8, *, rngs: nnx.Rngs):
-        self.squeeze = Conv(channels, max(channels // reduction, 1), 1, rngs=rngs)
-        self.excite = Conv(max(channels // reduction, 1), channels, 1, rngs=rngs)
+    def __init__(self, channels: int, reduction: int = 8, *, layout: Layout = FEATURES, rngs: nnx.Rngs):
+        self.squeeze = Conv(channels, max(channels // reduction, 1), 1, reads=layout, rngs=rngs)
+        self.excite = Conv(max(channels // reduction, 1), channels, 1, writes=layout, rngs=rngs)
 
     def __call__(self, x: Float[Array, "b h w c"]) -> Float[Array, "b h w c"]:
         mean = x.mean((1, 2), keepdims=True, dtype=jnp.float32).astype(x.dtype)
@@ -94,7 +120,7 @@ class Down(nnx.Module):
 
     def __init__(self, c_in: int, c_out: int, *, bias: bool = True, rngs: nnx.Rngs):
         self.conv = Conv(c_in, c_in, bias=False, rngs=rngs)
-        self.project = Conv(4 * c_in, c_out, 1, bias=bias, rngs=rngs)
+        self.project = Conv(4 * c_in, c_out, 1, bias=bias, reads=Layout(unshuffled=2), rngs=rngs)
 
     def __call__(self, x: Float[Array, "b h w c_in"]) -> Float[Array, "b h/2 w/2 c_out"]:
         return self.project(pixel_unshuffle(self.conv(x), 2))
@@ -104,7 +130,7 @@ class Up(nnx.Module):
     """Doubles height and width: Conv1x1 -> pixel-shuffle 2 -> PReLU."""
 
     def __init__(self, c_in: int, c_out: int, *, rngs: nnx.Rngs):
-        self.expand = Conv(c_in, 4 * c_out, 1, rngs=rngs)
+        self.expand = Conv(c_in, 4 * c_out, 1, writes=Layout(unshuffled=2), rngs=rngs)
         self.act = PReLU()
 
     def __call__(self, x: Float[Array, "b h w c_in"]) -> Float[Array, "b 2h 2w c_out"]:

@@ -14,8 +14,9 @@ from flax import nnx
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from smlnet_jax.errors import UserError
-from smlnet_jax.models.config import NetworkConfig
+from smlnet_jax.models.config import ModelConfig, NetworkConfig
 from smlnet_jax.models.init import Draws
+from smlnet_jax.models.mirror import born_tied, free_count, tied
 from smlnet_jax.models.output import Output
 from smlnet_jax.ops.consistency import consistency_macs, consistent
 
@@ -29,15 +30,28 @@ class Model:
     config: NetworkConfig
     network: Callable[..., nnx.Module] = dataclasses.field(repr=False)
 
+    @property
+    def mirrors(self) -> bool:
+        """Whether the mirror image of a face gets the mirror image of the result, by construction."""
+        return isinstance(self.config, ModelConfig) and self.config.mirror
+
     def init(self, key: PRNGKeyArray) -> Params:
         """Fresh parameters as a plain nested dict."""
-        return _to_dict(nnx.state(self._build(key), nnx.Param))
+        params = _to_dict(nnx.state(self._build(key), nnx.Param))
+        return born_tied(_abstract(self), params) if self.mirrors else params
 
     def apply(self, params: Params, x: Float[Array, "b h w 3"]) -> Output:
         """The network on X in [0, 1], the LR bicubic-upsampled to the HR size; see `Output`."""
         _check_input(self.config, x.shape)
         out, scale = self.bind(params)(x), self.config.consistency
         return jax.tree.map(lambda image: consistent(image, x, scale), out) if scale else out
+
+    def tie(self, params: Params) -> Params:
+        """The nearest parameters, or gradient, with the symmetry of the config; without one, themselves.
+
+        A step that takes `tie(gradient)` and keeps `tie(params)` never leaves it.
+        """
+        return tied(_abstract(self), params) if self.mirrors else params
 
     def bind(self, params: Params) -> nnx.Module:
         """The Flax module with these parameters in it, for eager use and for looking inside."""
@@ -63,8 +77,8 @@ class Model:
         return [(path, out) for path, _, out in calls]
 
     def param_count(self) -> int:
-        """Number of parameters."""
-        return sum(leaf.size for leaf in jax.tree.leaves(_graph(self)[1]))
+        """Number of parameters; of those that are tied to each other one counts."""
+        return _free_count(self) if self.mirrors else self._size()
 
     def macs(self, height: int = 128, width: int = 128) -> int:
         """Multiply-accumulates of one image, the FFT, under 1 %, left out."""
@@ -80,8 +94,11 @@ class Model:
         jax.eval_shape(count, jax.random.key(0))
         return sum(counts)
 
+    def _size(self) -> int:
+        return sum(leaf.size for leaf in jax.tree.leaves(_graph(self)[1]))
+
     def _build(self, key: PRNGKeyArray) -> nnx.Module:
-        return self.network(self.config, rngs=Draws(key, self.param_count()))
+        return self.network(self.config, rngs=Draws(key, self._size()))
 
 
 @functools.lru_cache(maxsize=32)
@@ -92,6 +109,16 @@ def _graph(model: Model) -> tuple[nnx.GraphDef, nnx.State]:
         return model.network(model.config, rngs=Draws(jax.random.key(0), 2**31 - 1))  # abstract: never drawn
 
     return nnx.split(nnx.eval_shape(build))
+
+
+def _abstract(model: Model) -> nnx.Module:
+    """The module with shapes in the place of parameters."""
+    return nnx.merge(*_graph(model))
+
+
+@functools.lru_cache(maxsize=32)
+def _free_count(model: Model) -> int:
+    return free_count(_abstract(model), _to_dict(_graph(model)[1]))
 
 
 @contextlib.contextmanager

@@ -11,6 +11,7 @@ from jaxtyping import Array, Float
 
 from smlnet_jax.models.config import ModelConfig
 from smlnet_jax.models.layers import Conv, DepthwiseConv, LayerNorm, SqueezeExcite
+from smlnet_jax.models.mirror import Layout
 from smlnet_jax.ops.attention import channel_attention
 
 
@@ -22,13 +23,14 @@ class MFEB(nnx.Module):
 
     def __init__(self, channels: int, kernels: tuple[int, ...], *, rngs: nnx.Rngs):
         split = 2 * channels // len(kernels)
+        splits = Layout((split,) * len(kernels))
         self.norm = LayerNorm(channels)
-        self.expand = Conv(channels, 2 * channels, 1, rngs=rngs)
+        self.expand = Conv(channels, 2 * channels, 1, writes=splits, rngs=rngs)
         self.scales = nnx.List(
             [DepthwiseConv(split, size, rngs=rngs) if size > 1 else None for size in kernels]
         )
-        self.recalibrate = SqueezeExcite(2 * channels, rngs=rngs)
-        self.project = Conv(2 * channels, channels, 1, rngs=rngs)
+        self.recalibrate = SqueezeExcite(2 * channels, layout=splits, rngs=rngs)
+        self.project = Conv(2 * channels, channels, 1, reads=splits, rngs=rngs)
 
     def __call__(self, x: Float[Array, "b h w c"]) -> Float[Array, "b h w c"]:
         splits = jnp.split(self.expand(self.norm(x)), len(self.scales), -1)
@@ -110,9 +112,10 @@ class Gates(nnx.Module):
     """gf, gs = sigmoid(Conv1x1(DW3(GELU(Conv1x1([f, s])))))."""
 
     def __init__(self, channels: int, *, rngs: nnx.Rngs):
-        self.squeeze = Conv(2 * channels, channels, 1, rngs=rngs)
+        both = Layout((channels, channels))
+        self.squeeze = Conv(2 * channels, channels, 1, reads=both, rngs=rngs)
         self.local = DepthwiseConv(channels, 3, rngs=rngs)
-        self.expand = Conv(channels, 2 * channels, 1, rngs=rngs)
+        self.expand = Conv(channels, 2 * channels, 1, writes=both, rngs=rngs)
 
     def __call__(self, f: Float[Array, "b h w c"], s: Float[Array, "b h w c"]):
         hidden = jax.nn.gelu(self.squeeze(jnp.concatenate([f, s], -1)))
@@ -123,7 +126,8 @@ class Concat(nnx.Module):
     """The plain alternative to SFIM: Conv1x1([f, s])."""
 
     def __init__(self, c_freq: int, c_spat: int, *, rngs: nnx.Rngs):
-        self.mix = Conv(c_freq + c_spat, min(c_freq, c_spat), 1, rngs=rngs)
+        both = Layout((c_freq, c_spat))
+        self.mix = Conv(c_freq + c_spat, min(c_freq, c_spat), 1, reads=both, rngs=rngs)
 
     def __call__(self, f: Float[Array, "b h w c_f"], s: Float[Array, "b h w c_s"]) -> Float[Array, "b h w c"]:
         return self.mix(jnp.concatenate([f, s], -1))

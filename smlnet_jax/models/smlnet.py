@@ -22,6 +22,7 @@ from smlnet_jax.models.config import LEVELS, ModelConfig
 from smlnet_jax.models.frequency import FRB
 from smlnet_jax.models.init import zeros_init
 from smlnet_jax.models.layers import Conv, Down, Up, pixel_shuffle, pixel_unshuffle, runner
+from smlnet_jax.models.mirror import picture
 from smlnet_jax.models.msim import MSIM, SeparateMFEB
 from smlnet_jax.models.output import Output
 from smlnet_jax.models.spatial import SPB
@@ -34,8 +35,8 @@ class SMLNet(nnx.Module):
 
     def __init__(self, config: ModelConfig, *, rngs: nnx.Rngs):
         self.config = config
-        colors = 3 * config.unshuffle**2
-        self.head = Pair(config, lambda widths: Conv(colors, widths[0], rngs=rngs))
+        colors, layout = 3 * config.unshuffle**2, picture(config.unshuffle)
+        self.head = Pair(config, lambda widths: Conv(colors, widths[0], reads=layout, rngs=rngs))
         self.encoder = nnx.List(
             [
                 Stage(
@@ -53,7 +54,9 @@ class SMLNet(nnx.Module):
                 for level in reversed(range(LEVELS - 1))
             ]
         )
-        self.tail = Pair(config, lambda widths: Conv(widths[0], colors, init=zeros_init, rngs=rngs))
+        self.tail = Pair(
+            config, lambda widths: Conv(widths[0], colors, init=zeros_init, writes=layout, rngs=rngs)
+        )
 
     def __call__(self, x: Float[Array, "b h w 3"]) -> Output:
         """X, the LR bicubic-upsampled to the HR size, in [0, 1]; h and w divisible by `config.stride`."""

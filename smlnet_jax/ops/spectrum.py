@@ -70,6 +70,30 @@ def rotate(phasor: Spectrum, angle: Float[Array, "b h f c"]) -> Spectrum:
     return cosine * c - sine * s, cosine * s + sine * c
 
 
+def centred(bins: Spectrum, width: int) -> Spectrum:
+    """The spectrum as seen from between the two middle columns of an image of that width.
+
+    Mirroring the image then conjugates each bin and reverses the rows, k_y to -k_y, and does nothing else.
+    """
+    c, s = _half_pixel(width)
+    re, im = bins
+    return re * c + im * s, im * c - re * s
+
+
+def uncentred(bins: Spectrum, width: int) -> Spectrum:
+    """The inverse of `centred`."""
+    c, s = _half_pixel(width)
+    re, im = bins
+    return re * c - im * s, im * c + re * s
+
+
+@functools.lru_cache(maxsize=64)
+def _half_pixel(width: int) -> tuple[Float[np.ndarray, "f 1"], Float[np.ndarray, "f 1"]]:
+    """cos and sin of pi k / width: mirroring sends column x to -1 - x, which is -x from half a pixel away."""
+    angle = np.pi * np.arange(width // 2 + 1)[:, None] / width
+    return np.cos(angle).astype(np.float32), np.sin(angle).astype(np.float32)
+
+
 @functools.lru_cache(maxsize=64)
 def radial_bands(height: int, width: int, bands: int) -> Float[np.ndarray, "h f bands"]:
     """Triangular windows over radial frequency, 0 to the spectrum's corner; they sum to 1 at each bin."""

@@ -60,7 +60,7 @@ def train(config: Config, workdir: Path, devices: Sequence[jax.Device] | None = 
         elif settings.init and settings.init_part:
             fresh = born_sharded(settings.seed, model, tx, abstract).params
             params, sentence = fitting_params(settings.init, fresh)
-            state = started_from(params, tx, abstract)
+            state = started_from(model.tie(params), tx, abstract)
             say(sentence)
         elif settings.init:
             state = started_from(pretrained_params(settings.init, model), tx, abstract)

@@ -49,11 +49,12 @@ def train_step(
         return loss, {"loss": loss, **terms, "psnr": rgb_psnr(out.sr, hr)}
 
     gradients, metrics = accumulated_gradient(loss_of, state.params, images, config.train.accumulate)
+    gradients = model.tie(gradients)
     grad_norm = optax.tree.norm(gradients)
     lr = learning_rate(state.step, config.optim, config.train.steps)
 
     direction, opt_state = tx.update(gradients, state.opt_state, state.params)
-    params = optax.apply_updates(state.params, jax.tree.map(lambda d: -lr * d, direction))
+    params = model.tie(optax.apply_updates(state.params, jax.tree.map(lambda d: -lr * d, direction)))
     decay = ema_decay(state.step, config.optim)
     ema = jax.tree.map(lambda old, new: decay * old + (1 - decay) * new, state.ema, params)
 

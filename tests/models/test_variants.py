@@ -47,6 +47,8 @@ SWITCHES = {
     "unequal-widths": {"freq_widths": (16, 16, 16, 8), "attention_heads": 4},
     "unshuffle-2": {"unshuffle": 2},
     "consistency": {"consistency": 8},
+    "mirror": {"mirror": True},
+    "mirror-complex-1x1": {"mirror": True, "spectrum": "complex", "spectral_kernel": 1},
 }
 
 
@@ -158,6 +160,9 @@ def test_dft_and_fft_forms_give_the_same_picture():
         ({"res_blocks": -1}, "model.res_blocks=-1"),
         ({"mfeb_kernels": (2, 4)}, "model.mfeb_kernels"),
         ({"radial_bands": 1}, "model.radial_bands=1"),
+        ({"mirror": True, "spectrum": "polar"}, "model.mirror=True cannot tie a raw phase"),
+        ({"mirror": True, "attention_heads": 1}, "model.attention_heads=1 must be even"),
+        ({"mirror": True, "spat_widths": (16, 16, 16, 12), "attention_heads": 2}, "not so 12"),
     ],
 )
 def test_impossible_config_is_refused_by_name(change, named):

@@ -139,3 +139,17 @@ def test_dft_lowers_for_tpu_without_complex_numbers():
 def test_auto_takes_the_matrix_form_on_tpu():
     assert "stablehlo.fft" in lowered_for_tpu("fft")
     assert "stablehlo.fft" not in lowered_for_tpu("auto")
+
+
+@settings(max_examples=5, deadline=None)
+@given(height=sizes, width=sizes)
+def test_mirroring_conjugates_a_centred_spectrum_and_reverses_its_rows(height, width):
+    x = image(height, width)
+    bins = spectrum.rfft2(x)
+    re, im = spectrum.centred(bins, width)
+    mirrored_re, mirrored_im = spectrum.centred(spectrum.rfft2(x[:, :, ::-1]), width)
+    rows = -np.arange(height) % height
+    np.testing.assert_allclose(mirrored_re, re[:, rows], atol=1e-4)
+    np.testing.assert_allclose(mirrored_im, -im[:, rows], atol=1e-4)
+    for back, there in zip(spectrum.uncentred((re, im), width), bins, strict=True):
+        np.testing.assert_allclose(back, there, atol=1e-4)

@@ -1,0 +1,122 @@
+"""A network with `mirror=True` makes the mirror image of its result for a mirrored face."""
+
+import dataclasses
+
+import chex
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from smlnet_jax import create
+from smlnet_jax.errors import UserError
+from smlnet_jax.evaluation import weights
+from smlnet_jax.models import VARIANTS
+from smlnet_jax.models.layers import pixel_unshuffle
+from smlnet_jax.models.mirror import Layout, picture
+from smlnet_jax.training.optimizer import transformation
+from smlnet_jax.training.state import initial_state
+from smlnet_jax.training.step import train_step
+from tests.training.bench import config_of, generated_images
+
+NARROW = dataclasses.replace(VARIANTS["smlnet_test"], spat_widths=(8,) * 4, freq_widths=(8,) * 4, mirror=True)
+SPATIAL = dataclasses.replace(NARROW, branches="spatial")
+FORMS = {
+    "phasor-3x3": {},
+    "complex-3x3": {"spectrum": "complex"},
+    "phasor-1x1-concat": {"spectral_kernel": 1, "fusion": "concat", "mfeb_kernels": (3, 5)},
+    "pixels-unequal-widths": {"spectrum": "pixels", "radial_bands": 0, "freq_widths": (8, 8, 8, 16)},
+    "unshuffled-decoder": {"unshuffle": 2, "fusion_stages": "decoder", "msim_skip": "mfeb"},
+}
+
+
+def mirror(x):
+    return x[:, :, ::-1]
+
+
+def shaken(params):
+    """Other parameters, at random: those of a fresh network hide what starts at zero."""
+    leaves, tree = jax.tree.flatten(params)
+    keys = jax.random.split(jax.random.key(3), len(leaves))
+    return tree.unflatten(
+        leaf + 0.1 * jax.random.normal(k, leaf.shape) for k, leaf in zip(keys, leaves, strict=True)
+    )
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_mirrored_face_gets_the_mirrored_result(form):
+    model = create(dataclasses.replace(NARROW, **FORMS[form]))
+    untied = shaken(model.init(jax.random.key(0)))
+    x = jax.random.uniform(jax.random.key(1), (1, model.config.stride, 2 * model.config.stride, 3))
+    outputs, mirrored = (model.apply(model.tie(untied), face) for face in (x, mirror(x)))
+    for out, again in zip(outputs, mirrored, strict=True):
+        assert jnp.abs(out - x).max() > 1e-2  # else every network would pass
+        np.testing.assert_allclose(mirror(again), out, atol=2e-5)
+    assert jnp.abs(mirror(model.apply(untied, mirror(x)).sr) - model.apply(untied, x).sr).max() > 1e-2
+
+
+def test_fresh_parameters_are_tied_vary_as_others_do_and_count_by_half():
+    model, plain = create(SPATIAL), create(dataclasses.replace(SPATIAL, mirror=False))
+    params, others = model.init(jax.random.key(0)), plain.init(jax.random.key(0))
+    chex.assert_trees_all_equal(model.tie(params), params)
+    kernel, other = (p["encoder"]["0"]["blocks"]["spb"]["0"]["conv"]["kernel"] for p in (params, others))
+    assert float(kernel.std()) == pytest.approx(float(other.std()), rel=0.1)
+    # Of everything one half, but for the 3 biases of the tail, a scale a block and the slopes of PReLU.
+    total = plain.param_count()
+    assert total / 2 <= model.param_count() < total / 2 + 15
+
+
+def test_without_the_switch_tying_changes_nothing():
+    model = create(dataclasses.replace(SPATIAL, mirror=False))
+    params = model.init(jax.random.key(0))
+    assert model.tie(params) is params
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "muon"])
+def test_training_never_leaves_the_symmetry(optimizer):
+    model, config = create(SPATIAL), config_of(optim={"name": optimizer})
+    tx = transformation(config.optim)
+    state = initial_state(model.init(jax.random.key(0)), tx)
+    before = state.params
+    step = jax.jit(lambda state, images: train_step(state, images, model=model, tx=tx, config=config))
+    for _ in range(3):
+        state, _ = step(state, generated_images())
+    chex.assert_trees_all_equal(model.tie(state.params), state.params)
+    chex.assert_trees_all_close(model.tie(state.ema), state.ema, atol=1e-7)
+    moved = jax.tree.map(lambda a, b: float(jnp.abs(a - b).max()), before, state.params)
+    assert min(jax.tree.leaves(moved["encoder"]["0"]["blocks"])) > 0
+
+
+layouts = st.sampled_from(
+    [
+        (Layout(), 6),
+        (Layout((4, 2)), 6),
+        (Layout((4, 4), (1, -1)), 8),
+        (Layout((4,), (-1,)), 4),
+        (Layout(unshuffled=2), 16),
+        (picture(4), 48),
+    ]
+)
+
+
+@given(layouts, st.sampled_from([0, 1]))
+def test_mirroring_channels_twice_changes_nothing(layout, axis):
+    layout, n = layout
+    array = np.random.default_rng(0).normal(size=(n, n)).astype(np.float32)
+    once = layout.mirror(array, axis)
+    np.testing.assert_array_equal(layout.mirror(once, axis), array)
+    assert not np.array_equal(once, array)
+
+
+def test_an_unshuffled_picture_is_mirrored_block_by_block():
+    x = jnp.arange(2 * 4 * 8 * 3.0).reshape(2, 4, 8, 3)
+    expected = pixel_unshuffle(mirror(x), 4)
+    np.testing.assert_array_equal(picture(4).mirror(mirror(pixel_unshuffle(x, 4)), 3), expected)
+
+
+def test_self_ensemble_of_it_is_refused(monkeypatch):
+    monkeypatch.setattr(weights, "_load", lambda what, workdir: weights.Loaded("mine", create(SPATIAL), {}))
+    with pytest.raises(UserError, match="would change nothing: mine"):
+        weights.load("mine", "", self_ensemble=True)
