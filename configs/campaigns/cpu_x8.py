@@ -17,6 +17,14 @@ SFMNET = {"model.name": "sfmnet", "model.width": 8, "loss.spectral": "polar"}
 SPARNET = {
     "model.name": "sparnet", "model.widths": (12, 16, 32, 32), "model.hourglass_width": 16, **OWN_LOSS,
 }  # fmt: skip
+EIGHTH = {
+    "model.name": "smlnet", "model.spat_widths": (8,) * 4, "model.freq_widths": (8,) * 4,
+    "model.attention_heads": 4,
+}  # fmt: skip
+S_EIGHTH = {
+    "model.name": "smlnet_s", "model.spat_widths": (4,) * 4, "model.freq_widths": (4,) * 4,
+    "model.attention_heads": 2,
+}  # fmt: skip
 
 MEMBERS = {
     "smlnet_lite": {},  # at a quarter of the resolution
@@ -25,14 +33,10 @@ MEMBERS = {
         "model.attention_heads": 4,
     },
     # smlnet and smlnet_s with every width divided by 8, as sfmnet's is here: 0.56 and 0.16 of its operations.
-    "smlnet_eighth": {
-        "model.name": "smlnet", "model.spat_widths": (8,) * 4, "model.freq_widths": (8,) * 4,
-        "model.attention_heads": 4,
-    },
-    "smlnet_s_eighth": {
-        "model.name": "smlnet_s", "model.spat_widths": (4,) * 4, "model.freq_widths": (4,) * 4,
-        "model.attention_heads": 2,
-    },
+    "smlnet_eighth": EIGHTH,
+    "smlnet_s_eighth": S_EIGHTH,
+    "smlnet_eighth_mirror": {**EIGHTH, **lite_x8.MIRROR},
+    "smlnet_s_eighth_mirror": {**S_EIGHTH, **lite_x8.MIRROR},
     # The same without the frequency branch, its multiply-accumulates in wider spatial ones.
     "lite_spatial": {**lite_x8.SPATIAL_MFEB, "model.spat_widths": (72, 96, 136, 136)},
     "smlnet_spatial": {**lite_x8.SPATIAL_MFEB, "model.name": "smlnet", "model.spat_widths": (16,) * 4},
@@ -49,7 +53,10 @@ MEMBERS = {
     "sfmnet_adam": {**SFMNET, **ADAM},
     "sparnet_adam": {**SPARNET, **ADAM},
 }  # fmt: skip
-THREE = ("smlnet_lite", "lite_spatial", "smlnet_eighth", "smlnet_s_eighth", "sfmnet")
+THREE = (
+    "smlnet_lite", "lite_spatial", "smlnet_eighth", "smlnet_s_eighth", "smlnet_eighth_mirror",
+    "smlnet_s_eighth_mirror", "sfmnet",
+)  # fmt: skip
 
 
 def get_config():

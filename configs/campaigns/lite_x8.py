@@ -10,6 +10,8 @@ from configs import smlnet_lite_x8
 from smlnet_jax.campaign.plan import section
 
 SPATIAL_MFEB = {"model.branches": "spatial", "model.fusion": "none"}  # the spatial branch alone, with MFEB
+MIRROR = {"model.mirror": True}
+EDSR = {"model.name": "edsr", "model.width": 40, "model.res_blocks": 16}
 
 MEMBERS = {
     "smlnet_lite": {},
@@ -17,7 +19,7 @@ MEMBERS = {
     "spatial_equal_macs": {"model.branches": "spatial", "model.spat_widths": (72, 104, 136, 136)},
     "spatial_mfeb": SPATIAL_MFEB,
     "spatial_mfeb_equal_macs": {**SPATIAL_MFEB, "model.spat_widths": (68, 100, 136, 136)},
-    "edsr": {"model.name": "edsr", "model.width": 40, "model.res_blocks": 16},
+    "edsr": EDSR,
     # Branches, and what passes between them.
     "no_interaction": {"model.fusion": "none"},
     "gate": {"model.fusion": "gate"},
@@ -34,6 +36,11 @@ MEMBERS = {
     "phasor": {"model.spectrum": "phasor"},
     "pixels": {"model.spectrum": "pixels", "model.radial_bands": 0},  # the same blocks without the transform
     "consistency": {"model.consistency": 8},
+    # Parameters tied, so that a mirrored face gets the mirrored result.
+    "mirror": MIRROR,
+    "mirror_spatial": {**SPATIAL_MFEB, **MIRROR, "model.spat_widths": (68, 100, 136, 136)},
+    "mirror_pixels": {"model.spectrum": "pixels", "model.radial_bands": 0, **MIRROR},
+    "mirror_edsr": {**EDSR, **MIRROR},
     # The recipe.
     "adam": {"optim.name": "adam", "optim.lr": 1e-3},
     "zoom": {"data.zoom": (1.0, 1.3)},
@@ -42,7 +49,7 @@ MEMBERS = {
 }
 THREE = (
     "smlnet_lite", "spatial", "spatial_equal_macs", "spatial_mfeb_equal_macs", "no_interaction",
-    "consistency",
+    "consistency", "mirror", "mirror_spatial",
 )  # fmt: skip
 
 

@@ -17,13 +17,20 @@ class NetworkConfig(abc.ABC):
     """What the configs of all networks share."""
 
     source: ClassVar[str]  # the paper that the network follows
+    can_mirror: ClassVar[bool] = False  # whether its modules say how mirroring changes their parameters
 
     name: str
     dtype: str = "float32"  # float32 | bfloat16 (parameters and spectra stay float32)
     remat: bool = False  # recompute each stage in the backward pass
     consistency: int = 0  # scale by which SR is made to reduce to exactly LR; 0 = off
+    mirror: bool = False  # tie the parameters: a mirrored face gets the mirrored result (mirror.py)
 
     def __post_init__(self) -> None:
+        if self.mirror and not self.can_mirror:
+            raise UserError(
+                f"model.mirror=True: nothing says how {self.name}'s parameters are mirrored; it is "
+                "for SMLNet, EDSR and RCAN"
+            )
         one_of("dtype", self.dtype, ("float32", "bfloat16"))
         one_of("consistency", self.consistency, (0, 2, 4, 8, 16))
 
@@ -41,6 +48,7 @@ class ModelConfig(NetworkConfig):
     """
 
     source = "SMLNet (Xie, Liu, Chen, Liu, Zhang, IEEE TIP 2026, DOI 10.1109/TIP.2026.3702358)"
+    can_mirror = True
 
     name: str = "smlnet"
     spat_widths: tuple[int, ...] = (64, 64, 64, 64)  # channels of the spatial branch
@@ -61,7 +69,6 @@ class ModelConfig(NetworkConfig):
     spectrum: str = "phasor"  # phasor | complex (real + imaginary) | polar (SFMNet's) | pixels (no transform)
     spectral_kernel: int = 3  # 3 or 1: kernel of the convolutions on the spectrum
     radial_bands: int = 6  # bands of the learned radial gain; 0 = none
-    mirror: bool = False  # tie the parameters: a mirrored face gets the mirrored result (mirror.py)
     fft_impl: str = "auto"  # auto | fft | dft
 
     def __post_init__(self) -> None:
@@ -100,8 +107,14 @@ class ModelConfig(NetworkConfig):
                 raise UserError(
                     f"model.mfeb_kernels={self.mfeb_kernels} must split 2 x {width} channels evenly"
                 )
-        if self.mirror:
-            self._check_mirror()
+        if self.mirror and self.spectrum == "polar":
+            raise UserError(
+                "model.mirror=True cannot tie a raw phase; set model.spectrum to phasor or complex"
+            )
+        if self.mirror and self.branches == "both" and self.fusion == "sfim" and self.attention_heads % 2:
+            raise UserError(
+                f"model.attention_heads={self.attention_heads} must be even, for model.mirror=True pairs them"
+            )
         if self.spectrum == "pixels" and self.radial_bands:
             raise UserError(
                 "model.spectrum='pixels' makes no spectrum that a radial gain could weigh; set "
@@ -109,23 +122,6 @@ class ModelConfig(NetworkConfig):
             )
         if self.radial_bands < 0 or self.radial_bands == 1:
             raise UserError(f"model.radial_bands={self.radial_bands} must be 0 (off) or at least 2")
-
-    def _check_mirror(self) -> None:
-        """Features come in pairs, wherever they are cut."""
-        if self.spectrum == "polar":
-            raise UserError(
-                "model.mirror=True cannot tie a raw phase; set model.spectrum to phasor or complex"
-            )
-        if self.branches == "both" and self.fusion == "sfim" and self.attention_heads % 2:
-            raise UserError(
-                f"model.attention_heads={self.attention_heads} must be even, for model.mirror=True pairs them"
-            )
-        for width in (*self.spat_widths, *self.freq_widths):
-            if width % 8 or (self.mfeb_kernels and width % len(self.mfeb_kernels)):
-                raise UserError(
-                    f"model.mirror=True pairs channels: each width must be a multiple of 8 and of how many "
-                    f"model.mfeb_kernels there are, {len(self.mfeb_kernels)}; not so {width}"
-                )
 
     @property
     def stride(self) -> int:

@@ -32,11 +32,9 @@ class Layout:
         factor = self.unshuffled
         n = array.shape[axis] // factor**2
         parts = self.parts or (n,)
-        ends = np.cumsum(parts)
-        halves = [
-            np.roll(np.arange(end - part, end), -(part // 2)) for part, end in zip(parts, ends, strict=True)
-        ]
-        order = np.concatenate(halves) if self.pairs else np.arange(n)
+        starts = np.cumsum((0, *parts[:-1]))
+        pairs = [start + _halves_exchanged(part) for start, part in zip(starts, parts, strict=True)]
+        order = np.concatenate(pairs) if self.pairs else np.arange(n)
         blocks = np.arange(factor**2 * n).reshape(factor, factor, n)[:, ::-1]
         mirrored = jnp.take(array, blocks[..., order].ravel(), axis)
         if not self.signs:
@@ -46,6 +44,12 @@ class Layout:
 
 
 FEATURES = Layout()
+
+
+def _halves_exchanged(channels: int) -> np.ndarray:
+    """Of an odd number the last channel is its own mirror image."""
+    half = channels // 2
+    return np.concatenate([np.arange(half, 2 * half), np.arange(half), np.arange(2 * half, channels)])
 
 
 def picture(unshuffled: int) -> Layout:

@@ -14,7 +14,7 @@ from flax import nnx
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from smlnet_jax.errors import UserError
-from smlnet_jax.models.config import ModelConfig, NetworkConfig
+from smlnet_jax.models.config import NetworkConfig
 from smlnet_jax.models.init import Draws
 from smlnet_jax.models.mirror import born_tied, free_count, tied
 from smlnet_jax.models.output import Output
@@ -33,7 +33,7 @@ class Model:
     @property
     def mirrors(self) -> bool:
         """Whether the mirror image of a face gets the mirror image of the result, by construction."""
-        return isinstance(self.config, ModelConfig) and self.config.mirror
+        return self.config.mirror
 
     def init(self, key: PRNGKeyArray) -> Params:
         """Fresh parameters as a plain nested dict."""

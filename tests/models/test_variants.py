@@ -162,7 +162,6 @@ def test_dft_and_fft_forms_give_the_same_picture():
         ({"radial_bands": 1}, "model.radial_bands=1"),
         ({"mirror": True, "spectrum": "polar"}, "model.mirror=True cannot tie a raw phase"),
         ({"mirror": True, "attention_heads": 1}, "model.attention_heads=1 must be even"),
-        ({"mirror": True, "spat_widths": (16, 16, 16, 12), "attention_heads": 2}, "not so 12"),
     ],
 )
 def test_impossible_config_is_refused_by_name(change, named):

@@ -20,6 +20,7 @@ from smlnet_jax.errors import UserError
 from smlnet_jax.models.config import NetworkConfig, one_of
 from smlnet_jax.models.init import zeros_init
 from smlnet_jax.models.layers import Conv, pixel_shuffle, pixel_unshuffle, runner
+from smlnet_jax.models.mirror import Layout, picture
 from smlnet_jax.models.output import Output
 
 
@@ -28,6 +29,7 @@ class EDSRConfig(NetworkConfig):
     """The paper's baseline form, 16 blocks of 64 channels. Its large form has 32 of 256."""
 
     source = "EDSR (Lim et al., CVPR Workshops 2017)"
+    can_mirror = True
 
     name: str = "edsr"
     width: int = 64
@@ -52,11 +54,11 @@ class EDSR(nnx.Module):
 
     def __init__(self, config: EDSRConfig, *, rngs: nnx.Rngs):
         self.config = config
-        self.head = Conv(3 * config.unshuffle**2, config.width, rngs=rngs)
+        self.head = Conv(3 * config.unshuffle**2, config.width, reads=picture(config.unshuffle), rngs=rngs)
         self.trunk = nnx.List([ResBlock(config.width, rngs=rngs) for _ in range(config.res_blocks)])
         self.trunk_end = Conv(config.width, config.width, rngs=rngs)
         self.enlarge = Enlarge(config.width, config.unshuffle, rngs=rngs)
-        self.tail = Conv(config.width, 3, init=zeros_init, rngs=rngs)
+        self.tail = Conv(config.width, 3, init=zeros_init, writes=picture(1), rngs=rngs)
 
     def __call__(self, x: Float[Array, "b h w 3"]) -> Output:
         """X, the LR bicubic-upsampled to the HR size, in [0, 1]; h and w divisible by `config.unshuffle`."""
@@ -84,7 +86,8 @@ class Enlarge(nnx.Module):
 
     def __init__(self, channels: int, factor: int, *, rngs: nnx.Rngs):
         doublings = range(factor.bit_length() - 1)
-        self.expand = nnx.List([Conv(channels, 4 * channels, rngs=rngs) for _ in doublings])
+        blocks = Layout(unshuffled=2)
+        self.expand = nnx.List([Conv(channels, 4 * channels, writes=blocks, rngs=rngs) for _ in doublings])
 
     def __call__(self, x: Float[Array, "b h w c"]) -> Float[Array, "b f*h f*w c"]:
         for conv in self.expand:

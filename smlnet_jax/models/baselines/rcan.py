@@ -21,6 +21,7 @@ from smlnet_jax.models.baselines.edsr import Enlarge
 from smlnet_jax.models.config import NetworkConfig, one_of
 from smlnet_jax.models.init import zeros_init
 from smlnet_jax.models.layers import Conv, SqueezeExcite, pixel_unshuffle, runner
+from smlnet_jax.models.mirror import picture
 from smlnet_jax.models.output import Output
 
 
@@ -29,6 +30,7 @@ class RCANConfig(NetworkConfig):
     """The published size by default: 400 convolutions in ten groups."""
 
     source = "RCAN (Zhang et al., ECCV 2018)"
+    can_mirror = True
 
     name: str = "rcan"
     width: int = 64
@@ -54,11 +56,11 @@ class RCAN(nnx.Module):
 
     def __init__(self, config: RCANConfig, *, rngs: nnx.Rngs):
         self.config = config
-        self.head = Conv(3 * config.unshuffle**2, config.width, rngs=rngs)
+        self.head = Conv(3 * config.unshuffle**2, config.width, reads=picture(config.unshuffle), rngs=rngs)
         self.groups = nnx.List([Group(config, rngs=rngs) for _ in range(config.groups)])
         self.trunk_end = Conv(config.width, config.width, rngs=rngs)
         self.enlarge = Enlarge(config.width, config.unshuffle, rngs=rngs)
-        self.tail = Conv(config.width, 3, init=zeros_init, rngs=rngs)
+        self.tail = Conv(config.width, 3, init=zeros_init, writes=picture(1), rngs=rngs)
 
     def __call__(self, x: Float[Array, "b h w 3"]) -> Output:
         """X, the LR bicubic-upsampled to the HR size, in [0, 1]; h and w divisible by `config.unshuffle`."""
