@@ -41,6 +41,9 @@ COMMANDS = {
     "quickstart": Command("smlnet_jax.quickstart", "train and score a small network in minutes", "train"),
     "data prepare": Command("smlnet_jax.data.prepare", "bring face images into training's form", "train"),
     "data build": Command("smlnet_jax.data.build", "build a data set of tensorflow-datasets", "train"),
+    "data teach": Command(
+        "smlnet_jax.evaluation.teach", "restore faces that a network can learn from", "train"
+    ),
     "export": Command("smlnet_jax.export.command", "write the weights of a training run", "train"),
 }
 

@@ -100,6 +100,8 @@ def _network(card: Card, weight_bytes: int) -> dict[str, str]:
     }
     if card.model.consistency:
         rows["consistency"] = f"SR, reduced by {card.model.consistency}, is exactly the LR"
+    if card.model.mirror:
+        rows["mirror"] = "the mirror image of a face gets the mirror image of the result"
     for one in card.speed:
         rows[f"speed, batch {one.batch}"] = f"{one.milliseconds:.1f} ms an image on {one.device}"
     return rows if card.speed else {**rows, "speed": NOT_RECORDED}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 import os
 from pathlib import Path
 from typing import NamedTuple
@@ -58,7 +57,7 @@ def save_pretrained(
         card,
         model=model.config,
         dtype=dtype,
-        parameters=sum(map(math.prod, package.shapes(model).values())),
+        parameters=model.param_count(),
         macs=model.macs(card.size, card.size),
     )
     package.write(Path(folder), model, params, card, overwrite=overwrite)
