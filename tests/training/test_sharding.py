@@ -1,5 +1,7 @@
 """Data parallel and FSDP: the same numbers as on one device, and no traffic but what they need."""
 
+import dataclasses
+
 import chex
 import jax
 import numpy as np
@@ -8,6 +10,7 @@ from jax.sharding import PartitionSpec
 
 from smlnet_jax.config import TrainConfig
 from smlnet_jax.errors import UserError
+from smlnet_jax.models import Model
 from smlnet_jax.training.sharding import check_batch, fsdp_spec, to_host
 from tests.training.bench import THREE, Bench, config_of, traffic
 
@@ -45,6 +48,20 @@ def test_two_and_four_devices_have_the_losses_of_one(alone, data_parallel, devic
     chex.assert_trees_all_close(bench.run(2, images)[1], alone.run(2, images)[1], rtol=1e-4)
     if not fsdp:  # what is moved does not depend on their number
         assert traffic(bench.compiled) == traffic(data_parallel.compiled)
+
+
+@pytest.mark.parametrize("fsdp", [False, True], ids=["data parallel", "FSDP"])
+def test_tied_parameters_train_on_several_devices_as_on_one(data_parallel, fsdp, images):
+    tied = Model(dataclasses.replace(THREE.config, mirror=True), THREE.network)
+    alone, bench = Bench(tied, config_of()), Bench(tied, config_of(fsdp=fsdp), devices=2)
+    (one, one_metrics), (two, two_metrics) = alone.run(3, images), bench.run(3, images)
+    chex.assert_trees_all_close(two_metrics, one_metrics, rtol=1e-4)
+    chex.assert_trees_all_close(tied.tie(two.params), two.params, atol=1e-7)
+    chex.assert_trees_all_close(two.params, one.params, atol=2e-4)
+    if not fsdp:  # tying is done by each device on what it has
+        moved, untied = (traffic(each.compiled) for each in (bench, data_parallel))
+        assert moved.keys() == untied.keys() == {"all-reduce"}
+        assert sorted(moved["all-reduce"]) == sorted(untied["all-reduce"])
 
 
 def test_fsdp_step_moves_nothing_but_gathers_and_reductions(sharded):
