@@ -11,6 +11,8 @@ from configs import smlnet_lite_x8
 
 def get_config():
     config = smlnet_lite_x8.get_config()
+    config.model.mirror = False  # as those weights are
+    config.model.consistency = 0
     config.data.zoom = (1.0, 1.1)
     config.data.threads = 5
     config.train.steps = 8_940

@@ -55,6 +55,8 @@ THREE = (
 
 def get_config():
     config = smlnet_lite_x8.get_config()
+    config.model.mirror = False  # members say what they have of these
+    config.model.consistency = 0
     config.train.steps = 500
     config.train.log_every = 20
     config.train.val_every = 250

@@ -31,15 +31,21 @@ OTHERS = {
 }
 FORMS = {
     "phasor-3x3": {},
-    "complex-3x3": {"spectrum": "complex"},
-    "phasor-1x1-concat": {"spectral_kernel": 1, "fusion": "concat", "mfeb_kernels": (3, 5)},
+    "complex-1x1-decoder": {
+        "spectrum": "complex",
+        "spectral_kernel": 1,
+        "fusion": "concat",
+        "fusion_stages": "decoder",
+        "msim_skip": "mfeb",
+        "mfeb_kernels": (3, 5),
+        "unshuffle": 2,
+    },
     "pixels-odd-splits": {
         "spectrum": "pixels",
         "radial_bands": 0,
         "freq_widths": (6, 6, 6, 8),
         "attention_heads": 2,
     },
-    "unshuffled-decoder": {"unshuffle": 2, "fusion_stages": "decoder", "msim_skip": "mfeb"},
 }
 
 
@@ -67,7 +73,6 @@ def test_mirrored_face_gets_the_mirrored_result(form):
             continue
         assert jnp.abs(out - x).max() > 1e-2  # else every network would pass
         np.testing.assert_allclose(mirror(again), out, atol=2e-5)
-    assert jnp.abs(mirror(model.apply(untied, mirror(x)).sr) - model.apply(untied, x).sr).max() > 1e-2
 
 
 def test_fresh_parameters_are_tied_vary_as_others_do_and_count_by_half():
@@ -87,9 +92,8 @@ def test_without_the_switch_tying_changes_nothing():
     assert model.tie(params) is params
 
 
-@pytest.mark.parametrize("optimizer", ["adam", "muon"])
-def test_training_never_leaves_the_symmetry(optimizer):
-    model, config = create(SPATIAL), config_of(optim={"name": optimizer})
+def test_training_never_leaves_the_symmetry():
+    model, config = create(SPATIAL), config_of(optim={"name": "muon"})
     tx = transformation(config.optim)
     state = initial_state(model.init(jax.random.key(0)), tx)
     before = state.params

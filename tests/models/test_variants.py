@@ -48,7 +48,6 @@ SWITCHES = {
     "unshuffle-2": {"unshuffle": 2},
     "consistency": {"consistency": 8},
     "mirror": {"mirror": True},
-    "mirror-complex-1x1": {"mirror": True, "spectrum": "complex", "spectral_kernel": 1},
 }
 
 

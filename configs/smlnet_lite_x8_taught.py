@@ -1,0 +1,16 @@
+"""SMLNet for CPUs and phones, symmetric, taught by the weights of the package: data.train is what
+`smlnet data teach faces/train -o taught` made of the faces.
+
+Cost:    3.80 M parameters of which 1.90 M are free, 0.54 GMACs an image; RESULT_COST
+Result:  RESULT_SCORE
+Command: python train.py --config=configs/smlnet_lite_x8_taught.py --workdir=runs/taught
+             --config.data.train=taught --config.data.val=FOLDER
+"""
+
+from configs import smlnet_lite_x8
+
+
+def get_config():
+    config = smlnet_lite_x8.get_config()
+    config.train.steps = 7_000
+    return config
