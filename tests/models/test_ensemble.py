@@ -11,7 +11,9 @@ import pytest
 from smlnet_jax import create
 from smlnet_jax.models import VARIANTS, SelfEnsemble
 
-NARROW = dataclasses.replace(VARIANTS["smlnet_test"], spat_widths=(8,) * 4, freq_widths=(8,) * 4)
+NARROW = dataclasses.replace(
+    VARIANTS["smlnet_test"], spat_widths=(8,) * 4, freq_widths=(8,) * 4, fusion_levels=()
+)
 SPATIAL = dataclasses.replace(NARROW, branches="spatial")
 
 

@@ -57,7 +57,7 @@ NETWORKS_TIED = {
         ),
         OneStage,
     ),
-    "pixels-odd-splits": create(
+    "whole-odd-splits": create(
         dataclasses.replace(NARROW, **PIXELS, fusion_levels=(3,), freq_widths=(8, 8, 8, 6))
     ),
     "edsr": create(EDSRConfig(width=8, res_blocks=2, unshuffle=4, mirror=True)),

@@ -47,7 +47,7 @@ SWITCHES = {
     "unequal-widths": {"freq_widths": (16, 16, 16, 8), "attention_heads": 4},
     "unshuffle-2": {"unshuffle": 2},
     "consistency": {"consistency": 8},
-    "mirror": {"mirror": True},
+    "mirror": {"mirror": True, "fusion_levels": (3,)},
 }
 
 
