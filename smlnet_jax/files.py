@@ -17,15 +17,18 @@ def write_json(path: Path, content: Any) -> None:
 
 def write_text(path: Path, text: str) -> None:
     """Writes UTF-8, whole or not at all; makes its folder. Raises UserError where it cannot be written."""
+    write_bytes(path, text.encode(), "free it, or give another --workdir")
+
+
+def write_bytes(path: Path, content: bytes, remedy: str) -> None:
+    """As `write_text`; `remedy` is what the error advises."""
     part = path.with_name(path.name + ".part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        part.write_text(text, encoding="utf-8")
+        part.write_bytes(content)
         part.replace(path)
     except OSError as error:
-        raise UserError(
-            f"cannot write {path} ({error.strerror}); free it, or give another --workdir"
-        ) from error
+        raise UserError(f"cannot write {path} ({error.strerror}); {remedy}") from error
 
 
 def _finite(content: Any) -> Any:

@@ -174,11 +174,12 @@ def _score(
     def scores(image):
         return {p: Scores(psnr(image, original, p), ssim(image, original, p)) for p in protocols}
 
-    fre = None if output.fre is None else _quantise(output.fre)
-    return scores(output.sr), scores(baseline), Pictures(bicubic, fre, _quantise(output.sr))
+    fre = None if output.fre is None else quantise(output.fre)
+    return scores(output.sr), scores(baseline), Pictures(bicubic, fre, quantise(output.sr))
 
 
-def _quantise(image: Float[Array, "b h w 3"]) -> UInt8[Array, "b h w 3"]:
+def quantise(image: Float[Array, "b h w 3"]) -> UInt8[Array, "b h w 3"]:
+    """[0, 1] as it would be saved: clipped, rounded to 8 bits."""
     return jnp.round(jnp.clip(image, 0, 1) * 255).astype(jnp.uint8)
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import io
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -21,9 +22,10 @@ from smlnet_jax.data.pipeline import evaluation_batches
 from smlnet_jax.data.prepare import Progress
 from smlnet_jax.data.sources import Face, ImageSource, open_source
 from smlnet_jax.errors import UserError
-from smlnet_jax.evaluation.evaluate import predict
+from smlnet_jax.evaluation.evaluate import predict, quantise
 from smlnet_jax.export.card import Card
 from smlnet_jax.export.pretrained import load_pretrained
+from smlnet_jax.files import write_bytes
 from smlnet_jax.models import Model, SelfEnsemble, create
 
 
@@ -54,8 +56,7 @@ def run(args: argparse.Namespace) -> int:
     )
     teacher = teacher_of(model, card)
     for batch, is_real in batches:
-        sr = np.asarray(predict(teacher, params, batch.lr, card.size).sr)
-        pictures = np.round(np.clip(sr, 0, 1) * 255).astype(np.uint8)
+        pictures = np.asarray(quantise(predict(teacher, params, batch.lr, card.size).sr))
         for name, picture, real in zip(batch.names, pictures, is_real, strict=True):
             if real:
                 _write(args.output / file_of(name), picture)
@@ -72,8 +73,7 @@ def teacher_of(model: Model, card: Card) -> Model:
             f"{card.name} was trained on an LR of {card.lr_kernel}, which its results do not reduce to: they "
             "are no faces to train on; take weights that were trained on pil_bicubic"
         )
-    consistent = create(dataclasses.replace(model.config, consistency=card.scale))
-    return consistent if consistent.mirrors else SelfEnsemble.of(consistent)
+    return SelfEnsemble.of(create(dataclasses.replace(model.config, consistency=card.scale)))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -105,13 +105,8 @@ def file_of(name: str) -> str:
 
 
 def _write(path: Path, image: UInt8[np.ndarray, "h w 3"]) -> None:
-    part = path.with_name(path.name + ".part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        Image.fromarray(image).save(part, "png", compress_level=1)
-        part.replace(path)
-    except OSError as error:
-        raise UserError(
-            f"cannot write {path} ({error.strerror}); free some space and start the same command again: it "
-            "goes on from there"
-        ) from error
+    png = io.BytesIO()
+    Image.fromarray(image).save(png, "png", compress_level=1)
+    write_bytes(
+        path, png.getvalue(), "free some space and start the same command again: it goes on from there"
+    )

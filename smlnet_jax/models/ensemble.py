@@ -19,9 +19,9 @@ class SelfEnsemble(Model):
     """
 
     @classmethod
-    def of(cls, model: Model) -> SelfEnsemble:
-        """The same network, asked twice."""
-        return cls(model.config, model.network)
+    def of(cls, model: Model) -> Model:
+        """The same network, asked twice; one that mirrors by itself as it is: nothing is left to average."""
+        return model if model.mirrors else cls(model.config, model.network)
 
     def apply(self, params: Params, x: Float[Array, "b h w 3"]) -> Output:
         straight, mirrored = super().apply(params, x), super().apply(params, _mirror(x))

@@ -110,7 +110,7 @@ class Restorer:
         for each, weights, factor in ((model, params, scale), *others):
             if size // factor in self.networks:
                 raise UserError(f"two networks are for x{factor}; name one for each scale")
-            each = SelfEnsemble.of(each) if self_ensemble and not each.mirrors else each
+            each = SelfEnsemble.of(each) if self_ensemble else each
             self.networks[size // factor] = SuperResolver(each, weights, size=size, scale=factor)
         self._detect = detector or YuNet()
         self._sface: SFace | None = None

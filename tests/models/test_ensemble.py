@@ -48,3 +48,8 @@ def test_it_has_the_network_s_parameters_at_twice_the_cost():
     assert ensemble.param_count() == model.param_count()
     assert ensemble.macs() == 2 * model.macs()
     assert ensemble != model and hash(ensemble) == hash(SelfEnsemble.of(model))
+
+
+def test_a_network_that_mirrors_by_itself_is_asked_once():
+    model = create(dataclasses.replace(NARROW, mirror=True))
+    assert SelfEnsemble.of(model) is model
