@@ -2,17 +2,20 @@
 
 import pytest
 
-from configs.campaigns import ablations_x8, baselines_x8, cpu_x8, lite_x8
+from configs.campaigns import ablations_x8, baselines_x8, cpu_x8, frontier_x8, lite_x8, quarter_x8, trained_x8
 from smlnet_jax.campaign import plan as plans
 from smlnet_jax.campaign.plan import check_sources, plan_of
 from smlnet_jax.errors import UserError
 from tests.campaign.conftest import plan, recipe
 
 
-@pytest.mark.parametrize("campaign", [cpu_x8, lite_x8, baselines_x8, ablations_x8])
+@pytest.mark.parametrize(
+    "campaign", [ablations_x8, baselines_x8, cpu_x8, frontier_x8, lite_x8, quarter_x8, trained_x8]
+)
 def test_shipped_campaigns_build_every_member(campaign):
     found = plan_of(campaign.get_config())
-    assert len(list(found.runs())) >= len(found.members) >= 8
+    assert set(found.members) == set(campaign.MEMBERS) and found.reference in found.members
+    assert len(list(found.runs())) >= len(found.members)
 
 
 def test_members_differ_in_their_overrides_and_share_the_rest():
