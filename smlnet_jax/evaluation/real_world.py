@@ -156,7 +156,14 @@ def run(config: Config, workdir: Path) -> int:
     if not isinstance(model, Model):
         raise UserError(f"--config.eval.weights={label} is no network; name a workdir or pretrained weights")
     detector = YuNet()
-    restorer = Restorer(model, params, size=config.data.size, scale=config.data.scale, detector=detector)
+    restorer = Restorer(
+        model,
+        params,
+        size=config.data.size,
+        scale=config.data.scale,
+        detector=detector,
+        self_ensemble=False,  # the model is one where the config asks for it
+    )
     found: dict[str, Any] = {}
     for folders, score in ((photos, score_photographs), (portraits, score_portraits)):
         for name, folder in folders.items():

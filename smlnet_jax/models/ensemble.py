@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 
+import jax
+import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from smlnet_jax.models.model import Model, Params
@@ -24,11 +26,9 @@ class SelfEnsemble(Model):
         return model if model.mirrors else cls(model.config, model.network)
 
     def apply(self, params: Params, x: Float[Array, "b h w 3"]) -> Output:
-        straight, mirrored = super().apply(params, x), super().apply(params, _mirror(x))
-        sr = (straight.sr + _mirror(mirrored.sr)) / 2
-        if straight.fre is None or mirrored.fre is None:
-            return Output(sr)
-        return Output(sr, (straight.fre + _mirror(mirrored.fre)) / 2)
+        views = jnp.stack([x, _mirror(x)], 1)  # side by side, so that a face's views lie on its device
+        both = super().apply(params, views.reshape(-1, *x.shape[1:]))
+        return jax.tree.map(lambda image: _mean(image.reshape(views.shape)), both)
 
     def macs(self, height: int = 128, width: int = 128) -> int:
         return 2 * super().macs(height, width)
@@ -36,3 +36,7 @@ class SelfEnsemble(Model):
 
 def _mirror(x: Float[Array, "b h w c"]) -> Float[Array, "b h w c"]:
     return x[:, :, ::-1]
+
+
+def _mean(views: Float[Array, "b 2 h w c"]) -> Float[Array, "b h w c"]:
+    return (views[:, 0] + _mirror(views[:, 1])) / 2

@@ -16,6 +16,7 @@ from smlnet_jax.evaluation.figures import sample_grid
 from smlnet_jax.evaluation.run import captions
 from smlnet_jax.evaluation.tables import score_table
 from smlnet_jax.export.pretrained import load_pretrained
+from smlnet_jax.models import SelfEnsemble
 from smlnet_jax.restoration.align import canonical_landmarks, crop, photo_to_crop
 from smlnet_jax.restoration.identity import SAME_PERSON, SFace
 
@@ -40,7 +41,7 @@ def run(args: argparse.Namespace) -> int:
     faces = Portrait([Face("astronaut", aligned_face(card.size))])
     print(f"{card.name} on {faces.description}, {card.size // card.scale} to {card.size} pixels")
     results = evaluate(
-        model, params, {"astronaut": faces}, scale=card.scale, lr_kernel=card.lr_kernel, samples=1
+        SelfEnsemble.of(model), params, {"astronaut": faces}, scale=card.scale, lr_kernel=card.lr_kernel, samples=1
     )
     found = results.datasets["astronaut"]
     if found.first_nonfinite():

@@ -28,6 +28,8 @@ LANDMARKS = np.array([[200.1, 101.8], [247.2, 102.6], [220.3, 124.7], [198.9, 14
 class Gain(Model):
     """X times a number: 1 changes nothing, 1.3 brightens every face."""
 
+    mirrors = True
+
     def apply(self, params, x):
         return Output(sr=x * params["gain"], fre=None)
 

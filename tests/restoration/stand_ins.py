@@ -18,6 +18,7 @@ class Brighter:
 
     config: ModelConfig = dataclasses.field(default_factory=ModelConfig)
     traced: list = dataclasses.field(default_factory=list, compare=False)
+    mirrors = True  # by itself: once over each face is enough
 
     def apply(self, params, x):
         self.traced.append(x.shape)

@@ -1,0 +1,15 @@
+"""SMLNet for CPUs at x16, 8 -> 128: for the tiniest faces. Starts from the shipped x8 weights.
+
+Cost:    3.80 M parameters, 0.54 GMACs an image; about an hour of one core of a server CPU.
+Command: python train.py --config=configs/smlnet_lite_x16.py --workdir=runs/lite_x16
+             --config.data.train=FOLDER --config.data.val=FOLDER
+"""
+
+from configs import smlnet_lite_x4
+
+
+def get_config():
+    config = smlnet_lite_x4.get_config()
+    config.data.scale = 16
+    config.model.consistency = 16
+    return config
