@@ -1,4 +1,4 @@
-"""SMLNet for CPUs at x4, for faces that are blurred, noisy and compressed. Starts from the shipped x8 weights.
+"""SMLNet for CPUs at x4, for blurred, noisy, compressed faces. Starts from the shipped x8 weights.
 
 Cost:    3.80 M parameters, 0.54 GMACs an image. The shipped smlnet_lite_blind_x4 saw 206,000 faces in batches
          of 64, in eight minutes of a GPU (docs/results.md); this is for a CPU, 40,000 faces in about an hour.

@@ -41,7 +41,12 @@ def run(args: argparse.Namespace) -> int:
     faces = Portrait([Face("astronaut", aligned_face(card.size))])
     print(f"{card.name} on {faces.description}, {card.size // card.scale} to {card.size} pixels")
     results = evaluate(
-        SelfEnsemble.of(model), params, {"astronaut": faces}, scale=card.scale, lr_kernel=card.lr_kernel, samples=1
+        SelfEnsemble.of(model),
+        params,
+        {"astronaut": faces},
+        scale=card.scale,
+        lr_kernel=card.lr_kernel,
+        samples=1,
     )
     found = results.datasets["astronaut"]
     if found.first_nonfinite():
