@@ -51,19 +51,23 @@ def aligned_face(
 
     Of `lr_sizes` it gets the largest that the photograph shows in full, or else the smallest.
     """
-    before, smallest = crop_at(size), min(lr_sizes)
-    resolution = resolution_of(before, span, smallest)
-    lr_size = max((n for n in lr_sizes if n <= resolution), default=smallest)
-    return AlignedFace(before, crop_at(lr_size), crop_at(resolution), span)
+    before = crop_at(size)
+    resolution = resolution_of(before, span, lr_sizes)
+    return AlignedFace(before, crop_at(_in_full(lr_sizes, resolution)), crop_at(resolution), span)
 
 
-def resolution_of(before: Float[np.ndarray, "size size 3"], span: float, lr_size: int) -> int:
+def resolution_of(before: Float[np.ndarray, "size size 3"], span: float, lr_sizes: Collection[int]) -> int:
     """Pixels across that a face of `span` pixels really shows, at most `size`."""
     pixels = min(max(round(span), 1), before.shape[0])
     shown = effective_side(before)
     if shown >= BLURRED * pixels:
         return pixels
+    lr_size = _in_full(lr_sizes, shown)
     return lr_size if shown <= NEARLY_LR * lr_size else shown
+
+
+def _in_full(lr_sizes: Collection[int], shown: int) -> int:
+    return max((n for n in lr_sizes if n <= shown), default=min(lr_sizes))
 
 
 def consistent(

@@ -64,6 +64,16 @@ def test_of_several_lr_sizes_it_gets_the_largest_that_the_photograph_fills(sharp
     assert face.lr.shape[0] == lr_size
 
 
+@pytest.mark.parametrize(("made_of", "own"), [(14, 16), (36, 32)])
+def test_a_blurred_face_counts_as_lr_whatever_other_sizes_there_are(sharp, made_of, own):
+    blurred = through(sharp, made_of)
+    sizes = [
+        aligned_face(lambda side: resize(blurred, side, side).clip(0, 1), SIZE, size=SIZE, lr_sizes=these)
+        for these in ({own}, {8, 16, 32})
+    ]
+    assert [(face.resolution, face.lr.shape[0]) for face in sizes] == [(own, own)] * 2
+
+
 def test_a_face_of_the_lr_size_is_the_networks_alone(sharp):
     lr = resize(sharp, LR, LR).clip(0, 1)
     face = face_of(lr, LR)
