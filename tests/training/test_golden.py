@@ -2,9 +2,9 @@
 
 Golden numbers. They change with the network, its initialisation, the loss, the optimizer and the generated
 faces, and with nothing else: not with a refactoring, a faster kernel or another CPU. When a change is meant
-to move them, run `pytest tests/training/test_golden.py`, read the new numbers in the message, see that each
-moved the way it was meant to, put them in GOLDEN, and say so in the commit message. Otherwise a failure is a
-bug.
+to move them, run `pytest -m slow tests/training/test_golden.py`, read the new numbers in the message, see
+that each moved the way it was meant to, put them in GOLDEN, and say so in the commit message. Otherwise a
+failure is a bug.
 """
 
 import chex
@@ -14,6 +14,8 @@ import pytest
 
 from smlnet_jax import create
 from tests.training.bench import Bench, config_of, traffic
+
+pytestmark = pytest.mark.slow  # the whole network's training step compiles for a minute
 
 ONE = {
     "loss": 0.284297, "l1": 0.137323, "l1_fre": 0.137323, "spectral": 0.965003, "psnr": 15.35482,

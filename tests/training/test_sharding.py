@@ -50,11 +50,15 @@ def test_two_and_four_devices_have_the_losses_of_one(alone, data_parallel, devic
         assert traffic(bench.compiled) == traffic(data_parallel.compiled)
 
 
+@pytest.fixture(scope="module")
+def tied_alone():
+    return Bench(Model(dataclasses.replace(THREE.config, mirror=True), THREE.network), config_of())
+
+
 @pytest.mark.parametrize("fsdp", [False, True], ids=["data parallel", "FSDP"])
-def test_tied_parameters_train_on_several_devices_as_on_one(data_parallel, fsdp, images):
-    tied = Model(dataclasses.replace(THREE.config, mirror=True), THREE.network)
-    alone, bench = Bench(tied, config_of()), Bench(tied, config_of(fsdp=fsdp), devices=2)
-    (one, one_metrics), (two, two_metrics) = alone.run(3, images), bench.run(3, images)
+def test_tied_parameters_train_on_several_devices_as_on_one(tied_alone, data_parallel, fsdp, images):
+    tied, bench = tied_alone.model, Bench(tied_alone.model, config_of(fsdp=fsdp), devices=2)
+    (one, one_metrics), (two, two_metrics) = tied_alone.run(3, images), bench.run(3, images)
     chex.assert_trees_all_close(two_metrics, one_metrics, rtol=1e-4)
     chex.assert_trees_all_close(tied.tie(two.params), two.params, atol=1e-7)
     chex.assert_trees_all_close(two.params, one.params, atol=2e-4)
