@@ -2,7 +2,16 @@
 
 import pytest
 
-from configs.campaigns import ablations_x8, baselines_x8, cpu_x8, frontier_x8, lite_x8, quarter_x8, trained_x8
+from configs.campaigns import (
+    ablations_x8,
+    baselines_x8,
+    cpu_x8,
+    frontier_x8,
+    lite_x8,
+    lite_x16,
+    quarter_x8,
+    trained_x8,
+)
 from smlnet_jax.campaign import plan as plans
 from smlnet_jax.campaign.plan import check_sources, plan_of
 from smlnet_jax.errors import UserError
@@ -10,7 +19,7 @@ from tests.campaign.conftest import plan, recipe
 
 
 @pytest.mark.parametrize(
-    "campaign", [ablations_x8, baselines_x8, cpu_x8, frontier_x8, lite_x8, quarter_x8, trained_x8]
+    "campaign", [ablations_x8, baselines_x8, cpu_x8, frontier_x8, lite_x8, lite_x16, quarter_x8, trained_x8]
 )
 def test_shipped_campaigns_build_every_member(campaign):
     found = plan_of(campaign.get_config())
