@@ -2,8 +2,8 @@
 
 Cost:    0.54 GMACs an image; 500 steps of 8, minutes of a core each.
 Shows:   4,000 faces of the recipe of lite_x8 at twice the scale; not where longer training ends.
-Command: python -m smlnet_jax.campaign --config=configs/campaigns/lite_x16.py --workdir=W --config.data.train=A
-             --config.data.val=B --config.eval.data=celeba=C,lfw=D
+Command: python -m smlnet_jax.campaign --config=configs/campaigns/lite_x16.py --workdir=W
+             --config.data.train=A --config.data.val=B --config.eval.data=celeba=C,lfw=D
 """
 
 from configs.campaigns import lite_x8

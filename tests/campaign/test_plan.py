@@ -1,27 +1,20 @@
 """Mistakes in a campaign's config are told at its door, by name."""
 
+import importlib
+import pkgutil
+
 import pytest
 
-from configs.campaigns import (
-    ablations_x8,
-    baselines_x8,
-    cpu_x8,
-    frontier_x8,
-    lite_x8,
-    lite_x16,
-    quarter_x8,
-    trained_x8,
-)
+from configs import campaigns
 from smlnet_jax.campaign import plan as plans
 from smlnet_jax.campaign.plan import check_sources, plan_of
 from smlnet_jax.errors import UserError
 from tests.campaign.conftest import plan, recipe
 
 
-@pytest.mark.parametrize(
-    "campaign", [ablations_x8, baselines_x8, cpu_x8, frontier_x8, lite_x8, lite_x16, quarter_x8, trained_x8]
-)
-def test_shipped_campaigns_build_every_member(campaign):
+@pytest.mark.parametrize("name", [module.name for module in pkgutil.iter_modules(campaigns.__path__)])
+def test_shipped_campaigns_build_every_member(name):
+    campaign = importlib.import_module(f"configs.campaigns.{name}")
     found = plan_of(campaign.get_config())
     assert set(found.members) == set(campaign.MEMBERS) and found.reference in found.members
     assert len(list(found.runs())) >= len(found.members)
