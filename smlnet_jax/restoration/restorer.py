@@ -31,7 +31,8 @@ from smlnet_jax.restoration.superresolve import BUCKETS, SuperResolver
 Picture = Photo | Image.Image | np.ndarray | str | os.PathLike | bytes
 Key = TypeVar("Key")
 
-BY_SIZE = ("smlnet_lite_x8", "smlnet_lite_x4")  # for faces of 16 to 31 pixels, and of 32 or more
+# For faces of less than 16 pixels, of 16 to 31, and of 32 or more.
+BY_SIZE = ("smlnet_lite_x16", "smlnet_lite_x8", "smlnet_lite_x4")
 LOOKAHEAD_PHOTOS = BUCKETS[-1]  # photographs that are held back to fill a batch,
 LOOKAHEAD_PIXELS = 32_000_000  # as long as they are not more than this together
 

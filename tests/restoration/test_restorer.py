@@ -286,9 +286,9 @@ def test_two_networks_of_one_scale_are_refused():
         Restorer(Brighter(), step, detector=list, others=[(Brighter(), step, 8)])
 
 
-def test_by_default_there_is_a_network_for_16_pixels_and_one_for_32(monkeypatch):
+def test_by_default_there_is_a_network_for_8_pixels_one_for_16_and_one_for_32(monkeypatch):
     monkeypatch.setattr(restorer_module, "keep_compilations", lambda: None)
-    assert Restorer.from_pretrained(detector=list).networks.keys() == {16, 32}
+    assert Restorer.from_pretrained(detector=list).networks.keys() == {8, 16, 32}
 
 
 def test_weights_of_different_output_sizes_are_refused_by_name(tmp_path, monkeypatch):
