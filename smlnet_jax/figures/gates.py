@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 import re
 from typing import Any
@@ -16,7 +15,7 @@ from matplotlib.figure import Figure
 from smlnet_jax.errors import UserError
 from smlnet_jax.figures.faces import Faces, Restored
 from smlnet_jax.figures.grid import Cell, Row, Scale, cell_side, grid
-from smlnet_jax.models import Model, ModelConfig, create
+from smlnet_jax.models import Model, ModelConfig
 from smlnet_jax.models.baselines.sfmnet import SFMNetConfig
 from smlnet_jax.ops.resize import upsample
 
@@ -40,7 +39,7 @@ def gate_maps(model: Any, params: Any, lr: UInt8[np.ndarray, "n h w 3"], size: i
         raise UserError("it has one branch")
     if isinstance(config, ModelConfig) and config.fusion not in ("gate", "sfim"):
         raise UserError(f"its fusion is {config.fusion}")
-    found = _compute(create(dataclasses.replace(config, remat=False)), params, lr, size)
+    found = _compute(model, params, lr, size)
     if not found:
         raise UserError("no stage has an MSIM")
     maps = {_stage(path): np.asarray(values) for path, values in found.items()}

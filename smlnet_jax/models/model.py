@@ -71,7 +71,8 @@ class Model:
 
     def intermediates(self, params: Params, x: Float[Array, "b h w 3"]) -> list[tuple[str, Any]]:
         """(path, output) of every module, in the order in which they finish."""
-        network = self.bind(params)
+        kept = dataclasses.replace(self, config=dataclasses.replace(self.config, remat=False))
+        network = kept.bind(params)  # what remat computes again is out of sight
         with _recording(network) as calls:
             network(x)
         return [(path, out) for path, _, out in calls]

@@ -1,5 +1,6 @@
 """The two pure functions: what they return, what they refuse, and what can be seen inside."""
 
+import dataclasses
 import re
 from pathlib import Path
 
@@ -72,7 +73,9 @@ def test_first_nonfinite_names_the_module_at_fault(model, params):
     broken = jax.tree.map(lambda a: a, params)
     kernel = broken["decoder"]["1"]["msim"]["interact"]["gates"]["expand"]["kernel"]
     broken["decoder"]["1"]["msim"]["interact"]["gates"]["expand"]["kernel"] = kernel.at[0].set(jnp.nan)
-    assert model.first_nonfinite(broken, X) == "decoder.1.msim.interact.gates.expand"
+    again = create(dataclasses.replace(model.config, remat=True))
+    for each in (model, again):
+        assert each.first_nonfinite(broken, X) == "decoder.1.msim.interact.gates.expand"
 
 
 def test_looking_inside_leaves_the_classes_as_they_were(model, params):
