@@ -54,12 +54,15 @@ def train(config: Config, workdir: Path, devices: Sequence[jax.Device] | None = 
         abstract = abstract_state(model, tx, mesh, fsdp=settings.fsdp)
         start = checkpoints.latest_step() or 0
         if start:
-            check_same_run(checkpoints.config(start), config, workdir)
+            recorded = checkpoints.config(start)
+            check_same_run(recorded, config, workdir)
+            if (before := recorded["data"]["val"]) != config.data.val:
+                say(f"data.val was {before}; if its faces are others, too, the best checkpoint means nothing")
             state = checkpoints.restore(start, abstract)
             say(f"going on from step {start:,} in {workdir}")
         elif settings.init and settings.init_part:
             fresh = born_sharded(settings.seed, model, tx, abstract).params
-            params, sentence = fitting_params(settings.init, fresh)
+            params, sentence = fitting_params(settings.init, model, fresh)
             state = started_from(model.tie(params), tx, abstract)
             say(sentence)
         elif settings.init:

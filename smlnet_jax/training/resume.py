@@ -18,7 +18,7 @@ MAY_CHANGE = frozenset(
     {
         "data.train", "data.val", "data.threads",
         "model.fft_impl", "model.remat",
-        "train.steps", "train.log_every", "train.val_every", "train.val_images", "train.save_every",
+        "train.steps", "train.log_every", "train.val_every", "train.save_every",
         "train.keep", "train.max_bad_steps", "train.wandb",
         "train.accumulate", "train.fsdp", "train.distributed", "train.coordinator", "train.num_processes",
         "train.process_id",

@@ -31,13 +31,19 @@ def pretrained_params(what: str, model: Model) -> Params:
     return params
 
 
-def fitting_params(what: str, fresh: Params) -> tuple[Params, str]:
+def fitting_params(what: str, model: Model, fresh: Params) -> tuple[Params, str]:
     """`fresh` parameters with those of another network in the places where path and shape agree.
 
-    `what` as above. The sentence says how much that is. Raises `UserError` where there are no weights, or
-    where none fits.
+    `what` as above. The sentence says how much that is. Raises `UserError` where there are no weights, where
+    none fits, and where `model` has a symmetry that they have not: tied, they would be other weights.
     """
-    theirs, ours = flatten(weights.load(what, "").params), flatten(fresh)
+    loaded = weights.load(what, "")
+    if model.mirrors and loaded.model is not None and not loaded.model.mirrors:
+        raise UserError(
+            f"train.init={what} holds weights without model.mirror, which mean nothing to a network with "
+            "it; set model.mirror=False, or name others"
+        )
+    theirs, ours = flatten(loaded.params), flatten(fresh)
     fits = {path for path, array in ours.items() if path in theirs and theirs[path].shape == array.shape}
     if not fits:
         raise UserError(f"train.init={what} has no parameter that this network has too; name other weights")

@@ -74,7 +74,7 @@ def test_bicubic_is_no_weights():
 def test_weights_of_another_network_are_taken_as_far_as_they_fit(workdir):
     wider = create(dataclasses.replace(NARROW, fusion="none"))  # with MFEB, which theirs has not
     fresh = jax.tree.map(lambda leaf: leaf + 7, wider.init(jax.random.key(0)))
-    params, sentence = fitting_params(str(workdir), fresh)
+    params, sentence = fitting_params(str(workdir), wider, fresh)
     chex.assert_trees_all_equal_shapes(params, fresh)
     chex.assert_trees_all_equal(params["encoder"]["0"]["msim"], fresh["encoder"]["0"]["msim"])
     assert {float(leaf.max()) for leaf in jax.tree.leaves(params["encoder"]["0"]["blocks"])} == {1.0}
@@ -87,7 +87,13 @@ def test_weights_of_another_network_are_taken_as_far_as_they_fit(workdir):
 def test_weights_of_which_none_fits_are_refused(workdir):
     fresh = jax.tree.map(lambda leaf: jnp.zeros((*leaf.shape, 1)), create(NARROW).init(jax.random.key(0)))
     with pytest.raises(UserError, match="has no parameter that this network has too"):
-        fitting_params(str(workdir), fresh)
+        fitting_params(str(workdir), create(NARROW), fresh)
+
+
+def test_weights_without_symmetry_mean_nothing_to_a_network_that_has_it(workdir):
+    mirrored = create(dataclasses.replace(NARROW, mirror=True))
+    with pytest.raises(UserError, match=r"holds weights without model\.mirror"):
+        fitting_params(str(workdir), mirrored, mirrored.init(jax.random.key(0)))
 
 
 @pytest.mark.parametrize(("devices", "fsdp"), [(1, False), (8, True)])
@@ -103,7 +109,9 @@ def test_state_starts_from_them_where_it_will_live(devices, fsdp):
 @pytest.mark.usefixtures("small_network")
 def test_run_starts_from_what_fits(faces_folder, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(
-        loop, "fitting_params", lambda what, fresh: (jax.tree.map(jnp.zeros_like, fresh), "half of it fits")
+        loop,
+        "fitting_params",
+        lambda what, model, fresh: (jax.tree.map(jnp.zeros_like, fresh), "half of it fits"),
     )
     still = {"lr": 1e-9, "warmup_steps": 0}
     config = config_of(faces_folder, steps=1, init="runs/before", init_part=True, optim=still)
