@@ -16,6 +16,12 @@ done
 
 code=0
 for process in "${started[@]}"; do
-  wait "$process" || code=$?
+  status=0
+  wait "$process" || status=$?
+  if ((status > 128)); then # a signal cut the waiting short; the process is still saving
+    status=0
+    wait "$process" || status=$?
+  fi
+  ((status == 0)) || code=$status
 done
 exit "$code"

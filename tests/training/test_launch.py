@@ -168,6 +168,23 @@ def test_failure_of_one_local_process_is_the_script_s(programs):
     assert launch("local.sh", PYTHON="true", PROCESSES="3").returncode == 0
 
 
+def test_local_processes_that_are_stopped_are_waited_for_until_they_have_saved(programs, tmp_path):
+    programs(
+        saves=f"#!/bin/bash\ntrap 'sleep 0.2; touch {tmp_path}/saved$$; exit 0' TERM\n"
+        f"touch {tmp_path}/up$$\nwhile :; do sleep 0.05; done"
+    )
+    both = subprocess.Popen(
+        ["bash", str(LAUNCH / "local.sh")], env={**os.environ, "PYTHON": "saves", "PROCESSES": "2"}
+    )
+    for _ in range(200):
+        if len(list(tmp_path.glob("up*"))) == 2:
+            break
+        time.sleep(0.05)
+    both.send_signal(signal.SIGTERM)
+    assert both.wait(timeout=30) == 0
+    assert len(list(tmp_path.glob("saved*"))) == 2
+
+
 @pytest.mark.parametrize(
     ("code", "done", "expected"),
     [(0, True, 0), (0, False, 1), (2, True, 2)],
