@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import math
+import secrets
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -128,6 +129,14 @@ def _tensorboard(folder: Path, restored_step: int) -> Writer | None:
     return TensorBoard()
 
 
+def _wandb_id(workdir: Path) -> str:
+    """That of the run in `workdir`, made once: runs of other workdirs may bear the same name."""
+    file = workdir / "wandb_id"
+    if not file.exists():
+        file.write_text(secrets.token_hex(8), "utf-8")
+    return file.read_text("utf-8")
+
+
 def _wandb(workdir: Path, config: Config) -> Writer:
     try:
         import wandb
@@ -139,11 +148,10 @@ def _wandb(workdir: Path, config: Config) -> Writer:
 
     class WandB:
         def __init__(self) -> None:
-            name = workdir.resolve().name
             self._run: Any = wandb.init(
                 project=config.train.wandb,
-                name=name,
-                id=name,
+                name=workdir.resolve().name,
+                id=_wandb_id(workdir),
                 resume="allow",
                 dir=str(workdir),
                 config=to_dict(config),

@@ -119,7 +119,11 @@ def test_wandb_gets_config_and_values_and_goes_on_with_the_same_run(tmp_path, mo
     log.write(1, {"loss": 0.5})
     log.close()
     given, *rest = calls
-    assert (given["project"], given["id"], given["resume"]) == ("faces", tmp_path.name, "allow")
+    own = (tmp_path / "wandb_id").read_text()
+    assert (given["project"], given["id"], given["resume"]) == ("faces", own, "allow")
+    assert given["name"] == tmp_path.name
+    open_log(tmp_path, wandb_config(), 1, is_first=True).close()
+    assert calls[3]["id"] == own
     assert given["config"]["train"] == dataclasses.asdict(wandb_config().train)
     assert rest == [(1, 0.5), "closed"]
 
