@@ -79,8 +79,9 @@ class OptimConfig:
         _one_of("optim.schedule", self.schedule, ("cosine", "constant"))
         _positive("optim", self, "lr")
         _not_negative("optim", self, "final_lr", "warmup_steps", "clip")
-        if not 0 <= self.ema < 1:
-            raise UserError(f"optim.ema={self.ema} must be in [0, 1)")
+        for name in ("b1", "b2", "ema"):
+            if not 0 <= getattr(self, name) < 1:
+                raise UserError(f"optim.{name}={getattr(self, name)} must be in [0, 1)")
 
 
 @dataclass(frozen=True)
@@ -98,6 +99,7 @@ class LossConfig:
     def __post_init__(self) -> None:
         _one_of("loss.spectral", self.spectral, ("complex", "polar"))
         _one_of("loss.spectral_on", self.spectral_on, ("fre", "spa"))
+        _not_negative("loss", self, "fre_weight", "fre_weight_final", "spectral_weight")
 
 
 @dataclass(frozen=True)
@@ -287,11 +289,11 @@ def _one_of(field_name: str, value, allowed: tuple) -> None:
 
 def _positive(section: str, config, *names: str) -> None:
     for name in names:
-        if getattr(config, name) <= 0:
+        if not getattr(config, name) > 0:  # nor NaN
             raise UserError(f"{section}.{name}={getattr(config, name)} must be above 0")
 
 
 def _not_negative(section: str, config, *names: str) -> None:
     for name in names:
-        if getattr(config, name) < 0:
+        if not getattr(config, name) >= 0:
             raise UserError(f"{section}.{name}={getattr(config, name)} must not be negative")

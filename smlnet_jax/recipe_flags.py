@@ -43,12 +43,24 @@ def parse(argv: Sequence[str], check: Callable[[str], None] = check_key) -> list
         rest = flags.FLAGS([argv[0], quiet, *argv[1:]])
         _ = flags.FLAGS.config.is_locked  # a recipe that was not found says so when it is first touched
     except flags.Error as error:
-        raise UserError(f"{' '.join(str(error).split()).rstrip('.')}; --help lists the flags") from error
+        told = str(error).strip().splitlines()
+        shown = told[-1:] if "Traceback" in str(error) else told  # of a recipe that fails, what it fails with
+        raise UserError(f"{' '.join(' '.join(shown).split()).rstrip('.')}; --help lists the flags") from error
+    except SyntaxError as error:
+        raise UserError(
+            f"{_named(argv)} is no recipe: line {error.lineno} is no Python ({error.msg}); give one, as "
+            "configs/smlnet_test.py"
+        ) from error
     except OSError as error:
-        named = [argument for argument in argv if argument.startswith("--config=")] or ["--config"]
-        raise UserError(f"{named[-1]} is not there; give a recipe, as configs/smlnet_test.py") from error
+        named = _named(argv)
+        wrong = "is a folder" if Path(named.partition("=")[2]).is_dir() else "is not there"
+        raise UserError(f"{named} {wrong}; give a recipe, as configs/smlnet_test.py") from error
     if rest[1:]:
         raise UserError(
             f"{rest[1]!r} is not a flag; write --config.SECTION.KEY=VALUE, quoted if it has spaces"
         )
     return rest
+
+
+def _named(argv: Sequence[str]) -> str:
+    return [argument for argument in ("--config", *argv) if argument.startswith("--config=")][-1]

@@ -67,6 +67,9 @@ def test_config_survives_a_round_trip_through_json_values():
         ({"eval": {"limit": -1}}, "eval.limit=-1 must not be negative"),
         ({"optim": {"clip": -1.0}}, "optim.clip=-1.0 must not be negative"),
         ({"optim": {"ema": 1.5}}, "optim.ema=1.5"),
+        ({"optim": {"b1": 1.5}}, r"optim.b1=1.5 must be in \[0, 1\)"),
+        ({"optim": {"lr": float("nan")}}, "optim.lr=nan must be above 0"),
+        ({"loss": {"fre_weight": -1.0}}, "loss.fre_weight=-1.0 must not be negative"),
         ({"eval": {"protocols": ("psnr",)}}, "eval.protocols='psnr' is unknown"),
     ],
 )

@@ -44,6 +44,9 @@ BAD = {
     "--wrokdir=W": "Unknown command line flag 'wrokdir'. Did you mean: workdir ?",
     "--config=configs/smlnet_x9.py": "--config=configs/smlnet_x9.py is not there; give a recipe",
     "--config=configs/smlnet_x9.py --config.train.steps=3": "--config=configs/smlnet_x9.py is not there",
+    "--config=configs": "--config=configs is a folder; give a recipe",
+    "--config=README.md": "--config=README.md is no recipe: line ",
+    "--config=configs/base.py:x": "get_config() takes 0 positional arguments but 1 was given",
     "steps=3": "'steps=3' is not a flag; write --config.SECTION.KEY=VALUE",
 }
 
