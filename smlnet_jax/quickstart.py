@@ -11,7 +11,16 @@ import dataclasses
 import os
 from pathlib import Path
 
-from smlnet_jax.config import Config, DataConfig, EvalConfig, LossConfig, OptimConfig, TrainConfig
+from smlnet_jax.config import (
+    Config,
+    DataConfig,
+    EvalConfig,
+    LossConfig,
+    OptimConfig,
+    TrainConfig,
+    to_dict,
+)
+from smlnet_jax.errors import UserError
 from smlnet_jax.models.config import VARIANTS
 
 STEPS = 200
@@ -50,8 +59,12 @@ def run(args: argparse.Namespace) -> int:
     keep_compilations()  # the second half compiles nothing
     config = recipe(args.train, args.val, args.steps)
     half = dataclasses.replace(config, train=dataclasses.replace(config.train, steps=max(1, args.steps // 2)))
+    check_sources(config, args.workdir)
     for title, part in (("training", half), ("going on", config)):
         print(f"\n== {title}, up to step {part.train.steps} ==", flush=True)
+        if reached(args.workdir) >= part.train.steps:
+            print(f"nothing to do: {args.workdir} has it; give another --workdir to train anew")
+            continue
         train(part, args.workdir)
         if reached(args.workdir) < part.train.steps:
             return 0  # by a signal; the line that says how to go on is printed
@@ -60,6 +73,20 @@ def run(args: argparse.Namespace) -> int:
     picture = args.workdir / "eval" / "val.png"
     print(f"\nlook at {picture}: LR, bicubic, I_fre, I_spa (the output) and HR, side by side")
     return 0
+
+
+def check_sources(config: Config, workdir: Path) -> None:
+    """Raises UserError where `workdir` holds a run on other faces: what it learned is of those."""
+    from smlnet_jax.training.checkpoint import Checkpoints
+
+    with Checkpoints(workdir, read_only=True) as checkpoints:
+        step = checkpoints.latest_step()
+        recorded = checkpoints.config(step)["data"] if step else to_dict(config)["data"]
+    for key in ("train", "val"):
+        if recorded[key] != getattr(config.data, key):
+            raise UserError(
+                f"{workdir} holds a quick start with --{key} {recorded[key]}; give another --workdir"
+            )
 
 
 def reached(workdir: Path) -> int:

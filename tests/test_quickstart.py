@@ -5,9 +5,10 @@ import argparse
 import pytest
 
 from smlnet_jax import compilation, quickstart
+from smlnet_jax.config import to_dict
 from smlnet_jax.errors import UserError
 from smlnet_jax.evaluation import run as evaluation
-from smlnet_jax.training import loop
+from smlnet_jax.training import checkpoint, loop
 
 
 @pytest.fixture
@@ -17,7 +18,7 @@ def called(monkeypatch):
     monkeypatch.setattr(compilation, "keep_compilations", lambda: None)
     monkeypatch.setattr(loop, "train", lambda config, _: calls.steps.append(config.train.steps))
     monkeypatch.setattr(evaluation, "run", lambda config, _: calls.scored.append(config.eval.data))
-    monkeypatch.setattr(quickstart, "reached", lambda _: min(calls.steps[-1], calls.limit))
+    monkeypatch.setattr(quickstart, "reached", lambda _: min(max(calls.steps, default=0), calls.limit))
     return calls
 
 
@@ -44,6 +45,22 @@ def test_folders_of_ones_own_are_what_is_trained_and_scored_on(called, tmp_path)
     assert _run(tmp_path, "--train=A", "--val=B") == 0
     assert called.scored == ["val=B"]
     assert quickstart.recipe("A", "B", 4).data.train == "A"
+
+
+def test_workdir_of_other_faces_is_refused(called, tmp_path, monkeypatch):
+    before = to_dict(quickstart.recipe("astronaut:train", "astronaut:val", 4))
+    monkeypatch.setattr(checkpoint.Checkpoints, "latest_step", lambda self: 4)
+    monkeypatch.setattr(checkpoint.Checkpoints, "config", lambda self, step: before)
+    with pytest.raises(UserError, match="holds a quick start with --train astronaut:train; give another"):
+        _run(tmp_path, "--train=A", "--val=B")
+    assert not called.steps and not called.scored
+
+
+def test_what_is_trained_already_is_scored_again(called, tmp_path, capsys):
+    called.steps.append(50)
+    assert _run(tmp_path, "--steps=50") == 0
+    assert called.steps == [50] and called.scored == ["val=astronaut:val"]
+    assert f"nothing to do: {tmp_path} has it" in capsys.readouterr().out
 
 
 def test_no_steps_at_all_are_refused(called, tmp_path):
