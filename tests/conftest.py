@@ -1,11 +1,17 @@
-"""Eight simulated CPU devices for every test, and the real faces where they are at hand."""
+"""For every test: eight simulated CPU devices, quick compilation, real faces where they are at hand."""
 
 import os
 from pathlib import Path
 
+# Compiling is most of what the tests take, LLVM a quarter of that; the quick start of .ci/run has all of it.
+os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} --xla_backend_optimization_level=0"
+
+import hypothesis
 import jax
 import pytest
 
+hypothesis.settings.register_profile("patient", deadline=None)  # a busy machine is no failure
+hypothesis.settings.load_profile("patient")
 jax.config.update("jax_num_cpu_devices", 8)  # before the first computation; single-device tests use the first
 
 _BESIDE = Path(__file__).resolve().parents[2] / "shared"

@@ -17,7 +17,7 @@ NARROW = dataclasses.replace(
 SPATIAL = dataclasses.replace(NARROW, branches="spatial")
 
 
-@pytest.fixture(params=[NARROW, SPATIAL], ids=["both", "spatial"])
+@pytest.fixture(params=[pytest.param(NARROW, marks=pytest.mark.slow), SPATIAL], ids=["both", "spatial"])
 def network(request):
     """A model, parameters under which it is not its input, and X."""
     model = create(request.param)
