@@ -11,6 +11,7 @@ import dataclasses
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from ml_collections import ConfigDict
@@ -148,13 +149,18 @@ def check_sources(plan: Plan) -> None:
     tests = plan.test_sets
     for name, source in tests.items():
         for key in ("train", "val"):
-            if source == getattr(data, key):
+            if _place(source) == _place(getattr(data, key)):
                 raise UserError(
                     f"eval.data has {name}={source}, which is also data.{key}; a test set has no part in "
                     "training or in the choice of a checkpoint: give another"
                 )
     for source in (data.train, data.val, *tests.values()):
         open_source(source, data.size)
+
+
+def _place(source: str) -> str | Path:
+    """The same for every way to write the path of a folder."""
+    return source if ":" in source else Path(source).expanduser().resolve()
 
 
 def check_key(path: str) -> None:

@@ -152,6 +152,11 @@ def run(config: Config, workdir: Path) -> int:
     photos, portraits = (
         datasets.parse(text) if text else {} for text in (config.eval.photos, config.eval.portraits)
     )
+    if both := photos.keys() & portraits.keys():
+        raise UserError(
+            f"eval.photos and eval.portraits both have {min(both)}; call one of them otherwise, as in "
+            "NAME=FOLDER"
+        )
     label, model, params = weights.load(config.eval.weights, workdir, self_ensemble=config.eval.self_ensemble)
     if not isinstance(model, Model):
         raise UserError(f"--config.eval.weights={label} is no network; name a workdir or pretrained weights")

@@ -8,6 +8,8 @@ from typing import Any, NamedTuple
 from smlnet_jax.errors import UserError
 from smlnet_jax.models import Model, SelfEnsemble, create
 
+SELF_ENSEMBLE = " (self-ensemble)"  # how the label of one ends
+
 
 class Loaded(NamedTuple):
     label: str  # what tables and eval.json call it
@@ -32,7 +34,7 @@ def load(what: str, workdir: Path | str, *, self_ensemble: bool = False) -> Load
             f"eval.self_ensemble would change nothing: {label} makes the mirror image of its result for a "
             "mirrored face as it is (model.mirror); leave it out"
         )
-    return Loaded(f"{label} (self-ensemble)", SelfEnsemble.of(model), params)
+    return Loaded(f"{label}{SELF_ENSEMBLE}", SelfEnsemble.of(model), params)
 
 
 def _load(what: str, workdir: Path | str) -> Loaded:

@@ -10,6 +10,7 @@ from typing import Any
 
 from smlnet_jax.config import Config, from_config_dict, to_dict
 from smlnet_jax.errors import UserError
+from smlnet_jax.evaluation.weights import SELF_ENSEMBLE
 from smlnet_jax.export.card import CELEBA_TERMS, Licences, Point, Training
 
 WALL_TIME = "seconds"  # in metrics.jsonl: since the run began
@@ -116,6 +117,11 @@ def scores(path: Path, config: Config) -> Mapping[str, Any]:
         )
     if label == "bicubic":
         raise UserError(f"{path} holds the scores of bicubic; run eval.py on the weights")
+    if label.endswith(SELF_ENSEMBLE):
+        raise UserError(
+            f"{path} holds the scores of a self-ensemble, which are better than those of the weights in one "
+            "pass; run eval.py without --config.eval.self_ensemble"
+        )
     return datasets
 
 

@@ -15,6 +15,7 @@ from smlnet_jax.evaluation.evaluate import SetResult, evaluate
 from smlnet_jax.evaluation.figures import sample_grid
 from smlnet_jax.evaluation.run import captions
 from smlnet_jax.evaluation.tables import score_table
+from smlnet_jax.evaluation.weights import SELF_ENSEMBLE
 from smlnet_jax.export.pretrained import load_pretrained
 from smlnet_jax.models import SelfEnsemble
 from smlnet_jax.restoration.align import canonical_landmarks, crop, photo_to_crop
@@ -51,7 +52,7 @@ def run(args: argparse.Namespace) -> int:
     found = results.datasets["astronaut"]
     if found.first_nonfinite():
         raise UserError(f"{card.name} gives NaN or infinity; these weights are broken, use others")
-    print(score_table(results, "astronaut", card.name))
+    print(score_table(results, "astronaut", card.name if model.mirrors else f"{card.name}{SELF_ENSEMBLE}"))
     print(identity(found))
     try:
         sample_grid(found.samples, args.output, captions(found))

@@ -91,6 +91,14 @@ def test_test_images_have_no_part_in_training_or_choice(key, value, sentence):
     assert sentence in str(told.value)
 
 
+def test_a_test_set_is_known_however_its_folder_is_written(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    config = recipe()
+    config.data.val, config.eval.data = "faces", "face=./faces/"
+    with pytest.raises(UserError, match=r"eval\.data has face=\./faces/, which is also data\.val"):
+        check_sources(plan_of(config))
+
+
 def test_keys_of_the_command_line():
     plans.check_key("campaign.seeds")
     plans.check_key("train.steps")

@@ -147,6 +147,12 @@ def test_a_run_prints_and_writes_every_set(detector, astronaut, tmp_path, monkey
     assert "loose: 1 faces of 1 photographs" in capsys.readouterr().out
 
 
+def test_photographs_and_portraits_of_one_name_are_refused(tmp_path):
+    settings = dataclasses.replace(Config().eval, photos=f"a={tmp_path}", portraits=f"a={tmp_path}")
+    with pytest.raises(UserError, match=r"eval\.photos and eval\.portraits both have a"):
+        real_world.run(dataclasses.replace(Config(), eval=settings), tmp_path / "run")
+
+
 def test_bicubic_is_refused_and_an_empty_folder_named(tmp_path, monkeypatch):
     config = Config()
     settings = dataclasses.replace(config.eval, weights="bicubic", photos=f"loose={tmp_path}")

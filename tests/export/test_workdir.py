@@ -91,6 +91,7 @@ def test_scores_are_the_data_sets_of_an_eval_json(tmp_path, config):
         ({"scale": 4}, "was scored at x4"),
         ({"lr_kernel": "area"}, "with area"),
         ({"weights": "bicubic"}, "scores of bicubic"),
+        ({"weights": "lite (self-ensemble)"}, "scores of a self-ensemble"),
         ({"datasets": {"lfw": {"n": 3}}}, "is not an eval.json"),
         ({"datasets": []}, "is not an eval.json"),
     ],
