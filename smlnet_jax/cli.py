@@ -12,9 +12,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple, NoReturn
 
 from smlnet_jax import __version__
-from smlnet_jax.errors import UserError, one_line_errors
-
-STOPPED = 130  # what a shell reports of a program ended by Ctrl-C
+from smlnet_jax.errors import STOPPED, UserError, one_line_errors
 
 
 class Command(NamedTuple):

@@ -6,6 +6,8 @@ import functools
 import sys
 from collections.abc import Callable
 
+STOPPED = 130  # what a shell reports of a program ended by Ctrl-C
+
 
 class UserError(ValueError):
     """Something outside the program is wrong; the message says what, where, and what to do about it.

@@ -11,7 +11,7 @@ from absl import app, flags, logging
 from ml_collections import config_flags
 
 from smlnet_jax.config import Config, check_key, from_config_dict
-from smlnet_jax.errors import UserError, one_line_errors
+from smlnet_jax.errors import STOPPED, UserError, one_line_errors
 
 OVERRIDE = "--config."
 
@@ -27,7 +27,10 @@ def run(job: Callable[[Config, Path], int], workdir_help: str) -> NoReturn:
             raise UserError("--workdir is empty; give a folder, as --workdir=runs/first")
         return job(from_config_dict(config.value), Path(workdir.value or ""))
 
-    sys.exit(one_line_errors(app.run)(one_line_errors(main), flags_parser=parse))
+    try:
+        sys.exit(one_line_errors(app.run)(one_line_errors(main), flags_parser=parse))
+    except KeyboardInterrupt:
+        sys.exit(STOPPED)
 
 
 def parse(argv: Sequence[str], check: Callable[[str], None] = check_key) -> list[str]:

@@ -18,7 +18,9 @@ from smlnet_jax import recipe_flags
 
 def job(config, workdir):
     print(json.dumps([str(workdir), config.train.steps, config.model.name, config.data.zoom]))
-    return 3 if config.train.seed == 3 else 0
+    if config.train.seed == 2:
+        raise KeyboardInterrupt
+    return config.train.seed
 
 for line in json.loads(sys.argv[1]):
     if os.fork() == 0:
@@ -31,6 +33,7 @@ for line in json.loads(sys.argv[1]):
 GOOD = {
     "overrides": "--config.train.steps=7 --config.model.name=smlnet_t --config.data.zoom=(1,1.2)",
     "code of the job": "--config.train.seed=3",
+    "stopped": "--config.train.seed=2",
 }
 BAD = {
     "--config.trian.steps=3": "config.trian is unknown; did you mean train?",
@@ -82,6 +85,11 @@ def test_overrides_reach_the_job(answers):
 
 def test_exit_code_is_that_of_the_job(answers):
     assert answers["code of the job"].code == 3
+
+
+def test_ctrl_c_is_no_traceback(answers):
+    code, said = answers["stopped"]
+    assert code == 130 and said.count("\n") == 1  # what the job printed
 
 
 @pytest.mark.parametrize(

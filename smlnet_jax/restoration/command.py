@@ -13,7 +13,7 @@ from typing import Any
 import jax
 from PIL import Image
 
-from smlnet_jax.errors import UserError
+from smlnet_jax.errors import STOPPED, UserError
 from smlnet_jax.restoration.batch import Options, restore_photos
 from smlnet_jax.restoration.files import shown
 from smlnet_jax.restoration.inputs import Source, find_sources
@@ -23,7 +23,6 @@ from smlnet_jax.restoration.report import Report, Row, open_report
 
 EXTENSIONS = ("auto", "jpg", "png", "webp", "tif", "bmp")
 FIDELITY = "1 (default): keep what the photograph shows; 0: the network alone, on sharp faces too"
-STOPPED = 130  # what a shell reports of a program ended by Ctrl-C
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
