@@ -18,7 +18,7 @@ from smlnet_jax.config import (
     LossConfig,
     OptimConfig,
     TrainConfig,
-    to_dict,
+    from_config_dict,
 )
 from smlnet_jax.errors import UserError
 from smlnet_jax.models.config import VARIANTS
@@ -78,15 +78,16 @@ def run(args: argparse.Namespace) -> int:
 def check_sources(config: Config, workdir: Path) -> None:
     """Raises UserError where `workdir` holds a run on other faces: what it learned is of those."""
     from smlnet_jax.training.checkpoint import Checkpoints
+    from smlnet_jax.training.resume import first_difference
 
     with Checkpoints(workdir, read_only=True) as checkpoints:
-        step = checkpoints.latest_step()
-        recorded = checkpoints.config(step)["data"] if step else to_dict(config)["data"]
-    for key in ("train", "val"):
-        if recorded[key] != getattr(config.data, key):
-            raise UserError(
-                f"{workdir} holds a quick start with --{key} {recorded[key]}; give another --workdir"
-            )
+        if not (step := checkpoints.latest_step()):
+            return
+        recorded = from_config_dict(checkpoints.config(step))
+    if differs := first_difference(recorded, config, ("data",), {"data.threads"}):
+        key, old, _ = differs
+        flag = key.replace("data.", "--")
+        raise UserError(f"{workdir} holds a quick start with {flag} {old}; give another --workdir")
 
 
 def reached(workdir: Path) -> int:

@@ -1,6 +1,6 @@
 """SMLNet beside SFMNet with every width divided by 4, x8, 8 -> 64. For CPUs, hours.
 
-Cost:    0.07 to 0.48 GMACs an image of 64x64; 500 steps of 8, 6 to 20 minutes of a core each.
+Cost:    0.07 to 0.50 GMACs an image of 64x64; 500 steps of 8, 6 to 20 minutes of a core each.
 Shows:   twice the widths of cpu_x8's eighths, so whether what holds there goes on to hold; not full widths.
 Command: python -m smlnet_jax.campaign --config=configs/campaigns/quarter_x8.py --workdir=W
              --config.data.train=A --config.data.val=B --config.eval.data=celeba=C,lfw=D

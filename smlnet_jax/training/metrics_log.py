@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 from smlnet_jax.config import Config, to_dict
 from smlnet_jax.errors import UserError
+from smlnet_jax.files import write_text
 
 Scalars = Mapping[str, float]
 
@@ -133,7 +134,7 @@ def _wandb_id(workdir: Path) -> str:
     """That of the run in `workdir`, made once: runs of other workdirs may bear the same name."""
     file = workdir / "wandb_id"
     if not file.exists():
-        file.write_text(secrets.token_hex(8), "utf-8")
+        write_text(file, secrets.token_hex(8))
     return file.read_text("utf-8")
 
 

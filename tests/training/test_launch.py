@@ -162,6 +162,14 @@ def test_script_without_its_settings_says_which(script, name):
     assert failed.returncode != 0 and f"{name}=" in failed.stderr
 
 
+def until(happened):
+    """Waits for it, ten seconds at most."""
+    for _ in range(200):
+        if happened():
+            break
+        time.sleep(0.05)
+
+
 def test_failure_of_one_local_process_is_the_script_s(programs):
     programs(fails="#!/bin/bash\n[[ $* != *process_id=1* ]]")
     assert launch("local.sh", PYTHON="fails", PROCESSES="3").returncode == 1
@@ -176,10 +184,7 @@ def test_local_processes_that_are_stopped_are_waited_for_until_they_have_saved(p
     both = subprocess.Popen(
         ["bash", str(LAUNCH / "local.sh")], env={**os.environ, "PYTHON": "saves", "PROCESSES": "2"}
     )
-    for _ in range(200):
-        if len(list(tmp_path.glob("up*"))) == 2:
-            break
-        time.sleep(0.05)
+    until(lambda: len(list(tmp_path.glob("up*"))) == 2)
     both.send_signal(signal.SIGTERM)
     assert both.wait(timeout=30) == 0
     assert len(list(tmp_path.glob("saved*"))) == 2
@@ -204,10 +209,7 @@ def test_pod_hands_sigterm_on_and_waits_for_the_save(programs, tmp_path):
     pod = subprocess.Popen(
         ["bash", str(LAUNCH / "kubernetes.sh")], env={**os.environ, "PYTHON": "saves", "DONE": "/nowhere"}
     )
-    for _ in range(200):
-        if (tmp_path / "up").exists():
-            break
-        time.sleep(0.05)
+    until((tmp_path / "up").exists)
     pod.send_signal(signal.SIGTERM)
     assert pod.wait(timeout=30) == 1
     assert (tmp_path / "saved").exists()
