@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import NoReturn
 
@@ -66,4 +67,6 @@ def parse(argv: Sequence[str], check: Callable[[str], None] = check_key) -> list
 
 
 def _named(argv: Sequence[str]) -> str:
-    return [argument for argument in ("--config", *argv) if argument.startswith("--config=")][-1]
+    """The last --config of a command line, with = whether or not it was given so."""
+    joined = (f"{one}={other}" if one == "--config" else one for one, other in pairwise([*argv, ""]))
+    return [one for one in ("--config=", *joined) if one.startswith("--config=")][-1]

@@ -48,6 +48,7 @@ BAD = {
     "--config=configs/smlnet_x9.py": "--config=configs/smlnet_x9.py is not there; give a recipe",
     "--config=configs/smlnet_x9.py --config.train.steps=3": "--config=configs/smlnet_x9.py is not there",
     "--config=configs": "--config=configs is a folder; give a recipe",
+    "--config nowhere.py": "--config=nowhere.py is not there; give a recipe",
     "--config=README.md": "--config=README.md is no recipe: line ",
     "--config=configs/base.py:x": "get_config() takes 0 positional arguments but 1 was given",
     "steps=3": "'steps=3' is not a flag; write --config.SECTION.KEY=VALUE",
