@@ -11,8 +11,13 @@ from smlnet_jax.errors import UserError
 
 
 def write_json(path: Path, content: Any) -> None:
-    """Writes JSON, whole or not at all. A number that is not finite is null: JSON has none."""
-    write_text(path, json.dumps(_finite(content), indent=2, allow_nan=False) + "\n")
+    """Writes `json_bytes`, whole or not at all. Raises UserError where it cannot be written."""
+    write_bytes(path, json_bytes(content), "free it, or give another --workdir")
+
+
+def json_bytes(content: Any) -> bytes:
+    """The content of a JSON file. A number that is not finite is null: JSON has none."""
+    return f"{json.dumps(_finite(content), indent=2, allow_nan=False)}\n".encode()
 
 
 def write_text(path: Path, text: str) -> None:

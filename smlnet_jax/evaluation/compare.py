@@ -63,11 +63,11 @@ def run(args: argparse.Namespace) -> int:
 def read_scores(path: Path) -> Scores:
     """The scores in a CSV file. Raises `UserError` if it is none, or names an image twice."""
     try:
-        with path.open(newline="", encoding="utf-8") as file:
+        with path.open(newline="", encoding="utf-8", errors="surrogateescape") as file:
             rows = list(csv.DictReader(file, strict=True))
     except OSError as error:
         raise UserError(f"{path} cannot be read ({error.strerror}); give a CSV file of scores") from error
-    except (UnicodeDecodeError, csv.Error) as error:
+    except csv.Error as error:
         raise UserError(f"{path} is no CSV file ({error}); give one that eval.py wrote") from error
     scores: Scores = {}
     for line, row in enumerate(rows, 2):

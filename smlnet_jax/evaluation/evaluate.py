@@ -183,7 +183,7 @@ def quantise(image: Float[Array, "b h w 3"]) -> UInt8[Array, "b h w 3"]:
     return jnp.round(jnp.clip(image, 0, 1) * 255).astype(jnp.uint8)
 
 
-def _enlarge(lr: UInt8[np.ndarray, "b h w 3"], size: int) -> UInt8[np.ndarray, "b size size 3"]:
+def pil_bicubic(lr: UInt8[np.ndarray, "b h w 3"], size: int) -> UInt8[np.ndarray, "b size size 3"]:
     """The calibration row: PIL's bicubic, 8 bits after each of its two passes."""
     bicubic = Image.Resampling.BICUBIC
     return np.stack([np.asarray(Image.fromarray(image).resize((size, size), bicubic)) for image in lr])
@@ -198,7 +198,7 @@ def _score_each(
     """Yields (batch, mask, what `_score` found), one late: the device has its next batch before we wait."""
     waiting = None
     for batch, mask in batches:
-        images = (batch.lr, _enlarge(batch.lr, batch.hr.shape[1]), batch.hr)
+        images = (batch.lr, pil_bicubic(batch.lr, batch.hr.shape[1]), batch.hr)
         scored = batch, mask, _score(model, params, *map(_shard, images), protocols)
         if waiting is not None:
             yield waiting

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -157,31 +158,40 @@ def run(config: Config, workdir: Path) -> int:
             f"eval.photos and eval.portraits both have {min(both)}; call one of them otherwise, as in "
             "NAME=FOLDER"
         )
-    label, model, params = weights.load(config.eval.weights, workdir, self_ensemble=config.eval.self_ensemble)
-    if not isinstance(model, Model):
-        raise UserError(f"--config.eval.weights={label} is no network; name a workdir or pretrained weights")
+    files = {
+        score: {name: photographs_in(Path(folder)) for name, folder in folders.items()}
+        for score, folders in ((score_photographs, photos), (score_portraits, portraits))
+    }
+    loaded = weights.load(config.eval.weights, workdir, self_ensemble=config.eval.self_ensemble)
+    if not isinstance(loaded.model, Model):
+        raise UserError(
+            f"--config.eval.weights={loaded.label} is no network; name a workdir or pretrained weights"
+        )
+    for note in weights.trained_otherwise(loaded, scale=config.data.scale):
+        print(f"note: {note}", file=sys.stderr)
     detector = YuNet()
     restorer = Restorer(
-        model,
-        params,
+        loaded.model,
+        loaded.params,
         size=config.data.size,
         scale=config.data.scale,
         detector=detector,
         self_ensemble=False,  # the model is one where the config asks for it
     )
     found: dict[str, Any] = {}
-    for folders, score in ((photos, score_photographs), (portraits, score_portraits)):
-        for name, folder in folders.items():
-            files = photographs_in(Path(folder))
-            rows = [dataclasses.asdict(row) for row in score(restorer, read_all(files), detector=detector)]
+    for score, sets in files.items():
+        for name, photographs in sets.items():
+            scores = score(restorer, read_all(photographs), detector=detector)
+            rows = [dataclasses.asdict(row) for row in scores]
             found[name] = {
-                "photographs": len(files),
+                "photographs": len(photographs),
                 "faces": len(rows),
                 "mean": mean_scores(rows),
                 "rows": rows,
             }
             print(table({name: found[name]}), end="\n\n", flush=True)
-    print(f"written: {write(found, label, workdir)}")
+            written = write(found, loaded.label, workdir)  # of the sets so far: the next may take hours
+    print(f"written: {written}")
     return 0
 
 

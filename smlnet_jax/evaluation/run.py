@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
+import contextlib
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import jax
 from jax.sharding import AxisType
@@ -25,10 +24,10 @@ def run(config: Config, workdir: Path) -> int:
     """Scores `config.eval.weights` on `config.eval.data` (or `config.data.val`) over all devices.
 
     Whole photographs (`config.eval.photos`, `config.eval.portraits`) are a run of their own: real_world.py.
-    Writes eval.json into `workdir` and, for each set, eval/<set>.csv and eval/<set>.png. Model and
-    parameters come from the weights; scale and LR kernel are the config's, also for weights that were trained
-    with others (a note says so). Raises `UserError` for data or weights that cannot be used. Returns the exit
-    code.
+    Writes eval/<set>.csv and eval/<set>.png into `workdir` as soon as a set is done, and eval.json at the
+    end. Model and parameters come from the weights; scale and LR kernel are the config's, also for weights
+    that were trained with others (a note says so). Raises `UserError` for data or weights that cannot be
+    used, and, before anything is computed, for a workdir that cannot be. Returns the exit code.
     """
     settings = config.eval
     if settings.photos or settings.portraits:
@@ -37,17 +36,19 @@ def run(config: Config, workdir: Path) -> int:
         return real_world.run(config, workdir)
     named = datasets.parse(settings.data or config.data.val)
     sources = {name: open_source(source, config.data.size) for name, source in named.items()}
-    label, model, params = weights.load(settings.weights, workdir, self_ensemble=settings.self_ensemble)
-    for note in notes(config, model, Path(settings.weights or workdir)):
+    loaded = weights.load(settings.weights, workdir, self_ensemble=settings.self_ensemble)
+    for note in notes(config, loaded):
         print(f"note: {note}", file=sys.stderr)
+    with refused(workdir):
+        (workdir / "eval").mkdir(parents=True, exist_ok=True)
 
     found: dict[str, SetResult] = {}
     mesh = jax.make_mesh((jax.device_count(),), ("data",), axis_types=(AxisType.Auto,))
     with jax.set_mesh(mesh):
         for name, source in sources.items():
             results = evaluate(
-                model,
-                params,
+                loaded.model,
+                loaded.params,
                 {name: source},
                 scale=config.data.scale,
                 lr_kernel=config.data.lr_kernel,
@@ -60,43 +61,43 @@ def run(config: Config, workdir: Path) -> int:
             found |= results.datasets
             if broken := found[name].first_nonfinite():
                 raise UserError(
-                    f"{label} gives NaN or infinity on {broken} of {name}; these weights are broken"
+                    f"{loaded.label} gives NaN or infinity on {broken} of {name}; these weights are broken"
                 )
-            print(score_table(results, name, label), end="\n\n", flush=True)
+            print(score_table(results, name, loaded.label), end="\n\n", flush=True)
+            with refused(workdir):
+                write_set(name, found[name], workdir / "eval")
 
-    write(Results(config.data.scale, config.data.lr_kernel, found), label, workdir)
+    results = Results(config.data.scale, config.data.lr_kernel, found)
+    write_json(workdir / "eval.json", results.to_json(loaded.label))
+    print(f"written: {workdir / 'eval.json'}, and in {workdir / 'eval'} a CSV and a picture of each set")
     return 0
 
 
-def notes(config: Config, model: Any, trained_in: Path) -> Iterator[str]:
+def notes(config: Config, loaded: weights.Loaded) -> Iterator[str]:
     """Where the weights' own model and data differ from the config: one line each."""
-    own = getattr(model, "config", None)
+    own = getattr(loaded.model, "config", None)
     if own is not None and own != config.model:
         says = config.model.name if config.model.name != own.name else "otherwise in some switch"
         yield f"the weights are of {own.name} and scored as such, though the config says {says}"
-    recorded = trained_in / "config.json"
-    if not weights.is_workdir(trained_in) or not recorded.is_file():
-        return
-    data = json.loads(recorded.read_text(encoding="utf-8")).get("data", {})
-    for key in ("scale", "lr_kernel"):
-        wanted = getattr(config.data, key)
-        if data.get(key, wanted) != wanted:
-            yield f"the weights were trained with data.{key}={data[key]}, and are scored with {wanted}"
+    yield from weights.trained_otherwise(loaded, scale=config.data.scale, lr_kernel=config.data.lr_kernel)
 
 
-def write(results: Results, label: str, workdir: Path) -> None:
-    """Writes a CSV and a picture for each set, then eval.json, whole or not at all."""
+def write_set(name: str, found: SetResult, folder: Path) -> None:
+    """Writes a CSV of every image and a picture of the first."""
+    write_csv(found, folder / f"{name}.csv")
+    if found.samples:
+        sample_grid(found.samples, folder / f"{name}.png", captions(found))
+
+
+@contextlib.contextmanager
+def refused(workdir: Path) -> Iterator[None]:
+    """Turns an OSError of the block into a `UserError` about the workdir."""
     try:
-        for name, found in results.datasets.items():
-            write_csv(found, workdir / "eval" / f"{name}.csv")
-            if found.samples:
-                sample_grid(found.samples, workdir / "eval" / f"{name}.png", captions(found))
+        yield
     except OSError as error:
         raise UserError(
             f"cannot write the results into {workdir} ({error.strerror}); free it, or give another --workdir"
         ) from error
-    write_json(workdir / "eval.json", results.to_json(label))
-    print(f"written: {workdir / 'eval.json'}, and in {workdir / 'eval'} a CSV and a picture of each set")
 
 
 def captions(found: SetResult) -> list[str]:

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import argparse
-import csv
-import io
+import contextlib
 import itertools
-import json
-import math
 import sys
 from pathlib import Path
 from typing import Any
@@ -16,7 +13,8 @@ from smlnet_jax.errors import UserError
 from smlnet_jax.evaluation.folders import FolderScores, score_alone, score_pairs
 from smlnet_jax.evaluation.measures import Wanted
 from smlnet_jax.evaluation.pairing import images_in, pair_folders
-from smlnet_jax.evaluation.tables import align
+from smlnet_jax.evaluation.tables import align, csv_bytes
+from smlnet_jax.files import json_bytes
 from smlnet_jax.metrics import PROTOCOLS, protocols
 from smlnet_jax.metrics.bands import EDGES, band_names
 from smlnet_jax.restoration.files import replacing
@@ -78,6 +76,18 @@ def run(args: argparse.Namespace) -> int:
     wanted = Wanted(
         args.scale, args.identity, args.lpips, args.fid, args.fid_reference, args.no_reference, args.niqe
     )
+    with contextlib.ExitStack() as outputs:  # opened first: what cannot be written is not scored in vain
+        files = [path and outputs.enter_context(replacing(path)) for path in (args.output, args.csv)]
+        found, names = _score(args, wanted)
+        contents = json_bytes(to_json(found, names, args)), to_csv(found)
+        for file, content in zip(files, contents, strict=True):
+            if file:
+                file.write(content)
+    return 0
+
+
+def _score(args: argparse.Namespace, wanted: Wanted) -> tuple[FolderScores, tuple[str, ...]]:
+    """Scores and prints; the protocols, too, of which there are none without originals."""
     names: tuple[str, ...] = ()
     if args.hr is None:
         _refuse_what_needs_originals(args)
@@ -89,14 +99,7 @@ def run(args: argparse.Namespace) -> int:
     for name, reason in found.left_out.items():
         print(f"note: {name} is left out: {reason}", file=sys.stderr)
     print(f"{args.sr} {against}: {len(found.names)} images, means over them\n\n{table(found, names)}")
-    if args.output:
-        text = json.dumps(to_json(found, names, args), indent=2, allow_nan=False)
-        with replacing(args.output) as file:
-            file.write(f"{text}\n".encode())
-    if args.csv:
-        with replacing(args.csv) as file:
-            file.write(to_csv(found).encode())
-    return 0
+    return found, names
 
 
 def table(found: FolderScores, names: tuple[str, ...]) -> str:
@@ -119,14 +122,8 @@ def table(found: FolderScores, names: tuple[str, ...]) -> str:
 
 
 def to_json(found: FolderScores, names: tuple[str, ...], args: argparse.Namespace) -> dict[str, Any]:
-    """The content of OUT.json. A mean that is not finite is null: JSON has no other word for it."""
-
-    def finite(value: float) -> float | None:
-        return value if math.isfinite(value) else None
-
-    def mean(column: str) -> float | None:
-        return finite(found.mean(column))
-
+    """The content of OUT.json."""
+    mean = found.mean
     content: dict[str, Any] = {"sr": str(args.sr)}
     if args.hr is not None:
         content["hr"] = str(args.hr)
@@ -140,7 +137,7 @@ def to_json(found: FolderScores, names: tuple[str, ...], args: argparse.Namespac
             for i, (low, high) in enumerate(itertools.pairwise((0, *EDGES, None)), 1)
         ]
     content |= {column: mean(column) for column in FURTHER if column in found.columns}
-    content |= {name: finite(value) for name, value in found.of_all.items()}
+    content |= found.of_all
     if args.scale:
         content["scale"] = args.scale
     # Figures by other weights are other figures, so the files are named beside them.
@@ -151,14 +148,10 @@ def to_json(found: FolderScores, names: tuple[str, ...], args: argparse.Namespac
     return content | {"left_out": dict(found.left_out)}
 
 
-def to_csv(found: FolderScores) -> str:
+def to_csv(found: FolderScores) -> bytes:
     """One line an image; columns as in eval/<set>.csv, then what is measured here only."""
-    text = io.StringIO()
-    writer = csv.writer(text)
-    writer.writerow(["name", *found.columns])
-    for i, name in enumerate(found.names):
-        writer.writerow([name, *(f"{values[i]:.6f}" for values in found.columns.values())])
-    return text.getvalue()
+    columns = ([f"{value:.6f}" for value in values] for values in found.columns.values())
+    return csv_bytes([["name", *found.columns], *zip(found.names, *columns, strict=True)])
 
 
 def _refuse_what_needs_originals(args: argparse.Namespace) -> None:

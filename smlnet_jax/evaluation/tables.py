@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import csv
+import io
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from smlnet_jax.files import write_bytes
 
 if TYPE_CHECKING:
     from smlnet_jax.evaluation.evaluate import Results, SetResult
@@ -43,11 +47,14 @@ def write_csv(found: SetResult, path: Path) -> None:
     for who, cosines in found.identity.items():
         header.append("identity_cosine" if who == "model" else "identity_bicubic_cosine")
         columns.append([f"{value:.6f}" for value in cosines])
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow(header)
-        writer.writerows(zip(*columns, strict=True))
+    write_bytes(path, csv_bytes([header, *zip(*columns, strict=True)]), "free it, or give another --workdir")
+
+
+def csv_bytes(rows: Iterable[Sequence[str]]) -> bytes:
+    """The content of a CSV file: UTF-8, but for names of files that are not, which stay as they are."""
+    text = io.StringIO()
+    csv.writer(text).writerows(rows)
+    return text.getvalue().encode(errors="surrogateescape")
 
 
 def align(rows: list[list[str]]) -> str:

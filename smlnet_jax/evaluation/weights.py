@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from smlnet_jax.errors import UserError
@@ -15,6 +17,7 @@ class Loaded(NamedTuple):
     label: str  # what tables and eval.json call it
     model: Model | None  # None: bicubic alone
     params: Any
+    data: Mapping[str, Any] = MappingProxyType({})  # scale and lr_kernel that they were trained with
 
 
 def load(what: str, workdir: Path | str, *, self_ensemble: bool = False) -> Loaded:
@@ -26,7 +29,7 @@ def load(what: str, workdir: Path | str, *, self_ensemble: bool = False) -> Load
     loaded = _load(what, workdir)
     if not self_ensemble:
         return loaded
-    label, model, params = loaded
+    label, model = loaded.label, loaded.model
     if model is None:
         raise UserError("eval.self_ensemble asks a network twice, and bicubic is none; leave it out")
     if model.mirrors:
@@ -34,7 +37,14 @@ def load(what: str, workdir: Path | str, *, self_ensemble: bool = False) -> Load
             f"eval.self_ensemble would change nothing: {label} makes the mirror image of its result for a "
             "mirrored face as it is (model.mirror); leave it out"
         )
-    return Loaded(f"{label}{SELF_ENSEMBLE}", SelfEnsemble.of(model), params)
+    return loaded._replace(label=f"{label}{SELF_ENSEMBLE}", model=SelfEnsemble.of(model))
+
+
+def trained_otherwise(loaded: Loaded, **now: Any) -> Iterator[str]:
+    """Of `scale` and `lr_kernel` those that the weights were trained with another of: one line each."""
+    for key, value in now.items():
+        if loaded.data.get(key, value) != value:
+            yield f"the weights were trained with data.{key}={loaded.data[key]}, and are used with {value}"
 
 
 def _load(what: str, workdir: Path | str) -> Loaded:
@@ -43,8 +53,8 @@ def _load(what: str, workdir: Path | str) -> Loaded:
     if is_workdir(what or workdir):
         from smlnet_jax.training.checkpoint import load_weights
 
-        config, params, _ = load_weights(Path(what or workdir))
-        return Loaded(str(what or workdir), create(config), params)
+        config, params, info = load_weights(Path(what or workdir))
+        return Loaded(str(what or workdir), create(config), params, info["config"].get("data", {}))
     if not what:
         raise UserError(
             f"{workdir} holds no checkpoints; give the --workdir of a training run, or "
@@ -52,8 +62,8 @@ def _load(what: str, workdir: Path | str) -> Loaded:
         )
     from smlnet_jax.export.pretrained import load_pretrained
 
-    model, params, _ = load_pretrained(what)
-    return Loaded(what, model, params)
+    model, params, card = load_pretrained(what)
+    return Loaded(what, model, params, {"scale": card.scale, "lr_kernel": card.lr_kernel})
 
 
 def is_workdir(what: Path | str) -> bool:

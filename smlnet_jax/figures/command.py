@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,12 +13,12 @@ import matplotlib
 from smlnet_jax.config import LR_KERNELS
 from smlnet_jax.errors import UserError
 from smlnet_jax.evaluation import weights
-from smlnet_jax.evaluation.evaluate import Predictor
 from smlnet_jax.figures import inset
 from smlnet_jax.figures.drawn import Drawn, draw, file_stem
 from smlnet_jax.figures.faces import Faces, read_faces, restore
 from smlnet_jax.figures.grid import DPI
 from smlnet_jax.figures.page import file_names, page
+from smlnet_jax.files import json_bytes
 from smlnet_jax.metrics import PROTOCOLS
 from smlnet_jax.restoration.files import replacing
 
@@ -84,7 +83,12 @@ def run(args: argparse.Namespace) -> int:
         images=args.images,
         limit=args.limit,
     )
-    networks = [restore(label, model, params, faces) for label, (model, params) in loaded.items()]
+    for label, network in loaded.items():
+        for note in weights.trained_otherwise(network, scale=args.scale, lr_kernel=args.lr_kernel):
+            print(f"note: {label}: {note}", file=sys.stderr)
+    networks = [
+        restore(label, found.model, found.params, faces) for label, found in loaded.items() if found.model
+    ]
 
     figures: list[Drawn] = []
     with matplotlib.rc_context(_STYLE):
@@ -116,18 +120,18 @@ def _labels(given: Sequence[str]) -> dict[str, str]:
     return labelled
 
 
-def _load(what: str) -> tuple[Predictor, Any]:
-    """Model and parameters."""
+def _load(what: str) -> weights.Loaded:
+    """Model, parameters, and what they were trained on."""
     try:
-        _, model, params = weights.load(what, "")
+        loaded = weights.load(what, "")
     except ModuleNotFoundError as error:
         raise UserError(
             f"{what} is a training run, and checkpoints cannot be read ({error}); "
             "pip install 'smlnet-jax[train]', or name exported weights"
         ) from error
-    if model is None:
+    if loaded.model is None:
         raise UserError(f"{what} is no network, and is drawn beside every one; name weights")
-    return model, params
+    return loaded
 
 
 def _make(folder: Path) -> None:
@@ -167,6 +171,6 @@ def _summarise(figures: Sequence[Drawn], faces: Faces, args: argparse.Namespace,
         "left_out": {drawn.stem: drawn.reading for drawn in figures if drawn.figure is None},
     }
     with replacing(args.output / "figures.json") as file:
-        file.write(f"{json.dumps(numbers, indent=2)}\n".encode())
+        file.write(json_bytes(numbers))
     with replacing(args.output / "index.html") as file:
         file.write(page(f"Figures: {', '.join(labels)}", facts, figures, args.output).encode())

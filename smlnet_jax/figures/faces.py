@@ -11,12 +11,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float, UInt8
-from PIL import Image
 
 from smlnet_jax.data.degrade import make_lr
 from smlnet_jax.data.sources import Face, FolderSource, ImageSource, centre_square, open_source
 from smlnet_jax.errors import UserError
-from smlnet_jax.evaluation.evaluate import Predictor, predict
+from smlnet_jax.evaluation.evaluate import Predictor, pil_bicubic, predict
 from smlnet_jax.metrics import protocols, psnr
 
 Images = UInt8[np.ndarray, "n h w 3"]
@@ -86,7 +85,7 @@ def read_faces(
         shown=len(chosen),
         hr=np.stack([face.image for face in faces]),
         lr=np.stack(lr),
-        bicubic=np.stack([_enlarge(image, size) for image in lr]),
+        bicubic=pil_bicubic(np.stack(lr), size),
     )
 
 
@@ -139,10 +138,6 @@ def _unit(images: Images) -> Float[jax.Array, "n h w 3"]:
 
 def _quantise(images: Float[np.ndarray, "n h w 3"]) -> Images:
     return np.round(np.clip(images, 0, 1) * 255).astype(np.uint8)
-
-
-def _enlarge(lr: UInt8[np.ndarray, "h w 3"], size: int) -> UInt8[np.ndarray, "size size 3"]:
-    return np.asarray(Image.fromarray(lr).resize((size, size), Image.Resampling.BICUBIC))
 
 
 def _indices(source: ImageSource, text: str, names: Sequence[str]) -> list[int]:

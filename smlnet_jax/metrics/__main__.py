@@ -17,9 +17,9 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import UInt8
 
-from smlnet_jax.data.decode import decode
 from smlnet_jax.data.sources import image_files
 from smlnet_jax.errors import UserError, one_line_errors
+from smlnet_jax.evaluation.folders import read_image
 from smlnet_jax.metrics.explain import explain
 from smlnet_jax.metrics.fid import Moments, frechet_distance, read_gaussian, write_gaussian
 from smlnet_jax.metrics.inception import Inception
@@ -68,7 +68,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _explain(args: argparse.Namespace) -> None:
-    sr, hr = (_image(path) for path in (args.sr, args.hr))
+    sr, hr = (read_image(path) for path in (args.sr, args.hr))
     if sr.shape != hr.shape:
         sizes = [
             f"{path} is {image.shape[1]}x{image.shape[0]}" for path, image in ((args.sr, sr), (args.hr, hr))
@@ -103,15 +103,7 @@ def _images(folder: Path) -> Iterator[Image]:
     files = image_files(folder) if folder.is_dir() else []
     if not files:
         raise UserError(f"{folder} holds no JPEG, PNG or WebP image; give the folder that does")
-    return (_image(file) for file in files)
-
-
-def _image(path: Path) -> Image:
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise UserError(f"{path} cannot be read ({error.strerror}); give an image file") from error
-    return decode(data, str(path))
+    return (read_image(file) for file in files)
 
 
 if __name__ == "__main__":

@@ -18,9 +18,9 @@ def pretrained_params(what: str, model: Model) -> Params:
 
     Raises `UserError` where there are none, or where they are of another network.
     """
-    _, trained, params = weights.load(what, "")
-    assert trained is not None  # a config refuses bicubic
-    theirs, ours = trained.config, model.config
+    loaded = weights.load(what, "")
+    assert loaded.model is not None  # a config refuses bicubic
+    theirs, ours = loaded.model.config, model.config
     for field in dataclasses.fields(ours):
         old, new = getattr(theirs, field.name), getattr(ours, field.name)
         if old != new and field.name not in _FREE:
@@ -28,7 +28,7 @@ def pretrained_params(what: str, model: Model) -> Params:
                 f"train.init={what} holds weights of {theirs.name}, with model.{field.name}={old!r}, and "
                 f"this run trains {ours.name}, with {new!r}; set the model as theirs is, or name others"
             )
-    return params
+    return loaded.params
 
 
 def fitting_params(what: str, model: Model, fresh: Params) -> tuple[Params, str]:

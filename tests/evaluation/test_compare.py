@@ -87,7 +87,8 @@ def test_names_without_a_partner_are_listed(write, image, capsys):
         ("name,rgb_psnr\n1.png,3\n1.png,3\n", "scores 1.png twice"),
         ("name,rgb_psnr\n1.png,3\n2.png,inf\n", "rgb_psnr of 2.png in bad.csv is inf"),
         ("name,rgb_psnr\n1.png,3\n", "score at least two"),
-        (b"\xff\xfe\x00", "bad.csv is no CSV file"),
+        (b"\xff\xfe\x00", "bad.csv has no scores"),
+        ('name,rgb_psnr\n"1.png,3\n', "bad.csv is no CSV file"),
         (None, "bad.csv cannot be read"),
     ],
 )

@@ -136,7 +136,8 @@ def test_a_run_prints_and_writes_every_set(detector, astronaut, tmp_path, monkey
     folder = tmp_path / "whole"
     folder.mkdir()
     Image.fromarray(astronaut).resize((256, 256)).save(folder / "a.png")
-    monkeypatch.setattr(weights, "load", lambda *_, **__: weights.Loaded("gain", *network()))
+    loaded = weights.Loaded("gain", *network(), {"scale": 4})
+    monkeypatch.setattr(weights, "load", lambda *_, **__: loaded)
     config = Config()
     settings = dataclasses.replace(config.eval, photos=f"loose={folder}", portraits=f"shrunk={folder}")
     assert real_world.run(dataclasses.replace(config, eval=settings), tmp_path / "run") == 0
@@ -144,7 +145,9 @@ def test_a_run_prints_and_writes_every_set(detector, astronaut, tmp_path, monkey
     assert written["weights"] == "gain"
     assert list(written["sets"]) == ["loose", "shrunk"]
     assert written["sets"]["shrunk"]["faces"] == 1
-    assert "loose: 1 faces of 1 photographs" in capsys.readouterr().out
+    told = capsys.readouterr()
+    assert "loose: 1 faces of 1 photographs" in told.out
+    assert "note: the weights were trained with data.scale=4, and are used with 8" in told.err
 
 
 def test_photographs_and_portraits_of_one_name_are_refused(tmp_path):
@@ -153,10 +156,14 @@ def test_photographs_and_portraits_of_one_name_are_refused(tmp_path):
         real_world.run(dataclasses.replace(Config(), eval=settings), tmp_path / "run")
 
 
-def test_bicubic_is_refused_and_an_empty_folder_named(tmp_path, monkeypatch):
+def test_bicubic_and_an_empty_folder_are_refused_before_any_photograph_is_read(tmp_path):
     config = Config()
-    settings = dataclasses.replace(config.eval, weights="bicubic", photos=f"loose={tmp_path}")
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "no-photograph.png").touch()
+    settings = dataclasses.replace(config.eval, weights="bicubic", photos=f"full={tmp_path / 'full'}")
     with pytest.raises(UserError, match="no network"):
         real_world.run(dataclasses.replace(config, eval=settings), tmp_path)
-    with pytest.raises(UserError, match="holds no photographs"):
-        real_world.photographs_in(tmp_path)
+    settings = dataclasses.replace(settings, portraits=f"empty={tmp_path / 'empty'}")
+    with pytest.raises(UserError, match="empty holds no photographs"):
+        real_world.run(dataclasses.replace(config, eval=settings), tmp_path)

@@ -90,6 +90,26 @@ def test_broken_weights_are_refused_and_earlier_scores_kept(folder, tmp_path, br
     assert (tmp_path / "eval.json").read_text() == "{}"
 
 
+def test_sets_that_were_done_before_one_that_breaks_are_kept(folder, tmp_path, broken, monkeypatch):
+    results = door.evaluate
+    monkeypatch.setattr(
+        door,
+        "evaluate",
+        lambda model, params, sets, **more: results(model if "b" in sets else None, params, sets, **more),
+    )
+    monkeypatch.setattr(weights, "load", lambda *_, **__: weights.Loaded("runs/nan", broken, {}))
+    with pytest.raises(UserError, match=r"runs/nan gives NaN or infinity on \d+\.png of b"):
+        door.run(configured(f"a={folder},b={folder}", grid_images=1), tmp_path)
+    assert sorted(path.name for path in (tmp_path / "eval").iterdir()) == ["a.csv", "a.png"]
+
+
+def test_workdir_that_cannot_be_made_is_said_before_anything_is_scored(folder, tmp_path, monkeypatch):
+    (tmp_path / "file").touch()
+    monkeypatch.setattr(door, "evaluate", lambda *_, **__: pytest.fail("scored in vain"))
+    with pytest.raises(UserError, match=r"cannot write the results into .*file"):
+        door.run(configured(f"seven={folder}"), tmp_path / "file")
+
+
 def test_full_disk_is_one_sentence(folder, tmp_path, monkeypatch):
     def full(*_):
         raise OSError(errno.ENOSPC, "No space left on device")
@@ -100,26 +120,30 @@ def test_full_disk_is_one_sentence(folder, tmp_path, monkeypatch):
     assert not (tmp_path / "eval.json").exists()
 
 
-def test_weights_trained_otherwise_are_scored_by_the_config_with_a_note(tmp_path):
-    (tmp_path / "checkpoints").mkdir()
-    trained = {"data": {"scale": 8, "lr_kernel": "area"}}
-    (tmp_path / "config.json").write_text(json.dumps(trained))
-
+def test_weights_trained_otherwise_are_scored_by_the_config_with_a_note():
     @dataclasses.dataclass(frozen=True)
     class Trained:
         config = model_config("smlnet_lite")
 
-    notes = list(door.notes(configured("x"), Trained(), tmp_path))
+    data = {"scale": 8, "lr_kernel": "area"}
+    notes = list(door.notes(configured("x"), weights.Loaded("runs/x", Trained(), {}, data)))
     assert notes == [
         "the weights are of smlnet_lite and scored as such, though the config says smlnet_test",
-        "the weights were trained with data.scale=8, and are scored with 4",
-        "the weights were trained with data.lr_kernel=area, and are scored with pil_bicubic",
+        "the weights were trained with data.scale=8, and are used with 4",
+        "the weights were trained with data.lr_kernel=area, and are used with pil_bicubic",
     ]
     Trained.config = dataclasses.replace(model_config("smlnet_test"), two_way=False)
-    assert next(door.notes(configured("x"), Trained(), tmp_path)).endswith(
+    assert next(door.notes(configured("x"), weights.Loaded("runs/x", Trained(), {}))).endswith(
         "of smlnet_test and scored as such, though the config says otherwise in some switch"
     )
-    assert list(door.notes(configured("x"), None, tmp_path / "elsewhere")) == []
+    assert list(door.notes(configured("x"), weights.Loaded("bicubic", None, {}))) == []
+
+
+def test_pretrained_weights_know_what_they_were_trained_on():
+    loaded = weights.load("smlnet_lite_x4", "")
+    assert list(weights.trained_otherwise(loaded, scale=8, lr_kernel="pil_bicubic")) == [
+        "the weights were trained with data.scale=4, and are used with 8"
+    ]
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 import csv
 import json
+import os
 import subprocess
 import sys
 
@@ -9,7 +10,7 @@ from PIL import Image
 
 from smlnet_jax.cli import main
 from smlnet_jax.errors import UserError
-from smlnet_jax.evaluation import measures
+from smlnet_jax.evaluation import measures, score
 from smlnet_jax.evaluation.evaluate import evaluate
 from smlnet_jax.metrics import PROTOCOLS
 from smlnet_jax.metrics.fid import Moments, frechet_distance
@@ -57,6 +58,21 @@ def test_folder_scores_what_the_evaluation_of_the_same_pictures_does(results, so
         )
     shown = capsys.readouterr().out
     assert "sr against hr: 3 images" in shown and f"{means['protocols']['rgb']['psnr']:.3f}" in shown
+
+
+def test_output_that_cannot_be_written_is_said_before_anything_is_scored(results, tmp_path, monkeypatch):
+    (tmp_path / "file").touch()
+    monkeypatch.setattr(score, "score_pairs", lambda *_: pytest.fail("scored in vain"))
+    for out in (["-o", "file/means.json"], ["--csv", "file/each.csv"]):
+        assert main([*results, *out]) == 2
+
+
+def test_names_that_are_not_utf_8_stay_what_they_are(results, tmp_path, capsys):
+    for folder in ("sr", "hr"):
+        (tmp_path / folder / "000.png").rename(tmp_path / folder / os.fsdecode(b"\xe9.png"))
+    assert main([*results, "--csv", "each.csv", "-o", "means.json"]) == 0
+    assert b"\n\xe9.png," in (tmp_path / "each.csv").read_bytes()
+    assert main(["compare", "each.csv", "each.csv"]) == 0
 
 
 def test_bands_of_each_image_add_up_to_its_error(results, tmp_path):

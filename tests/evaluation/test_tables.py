@@ -42,6 +42,7 @@ def test_csv_has_one_line_an_image_and_reads_back(found, tmp_path):
     with (tmp_path / "eval" / "two.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert [row["name"] for row in rows] == ["a, b.png", "c.png"]
+    assert [path.name for path in (tmp_path / "eval").iterdir()] == ["two.csv"]
     for protocol in ("sfmnet", "rgb"):
         for suffix, scores in (("", found.model), ("_bicubic", found.bicubic)):
             for metric in ("psnr", "ssim"):

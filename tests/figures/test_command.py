@@ -20,7 +20,10 @@ def known(monkeypatch, tiny, dual, brighter):
         "one": (brighter, jnp.float32(0.05)),
         "bicubic": (None, {}),
     }
-    monkeypatch.setattr(weights, "load", lambda what, workdir: weights.Loaded(what, *loaded[what]))
+    data = {"both": {"scale": 4}, "one": {"lr_kernel": "blind"}}  # what they were trained on
+    monkeypatch.setattr(
+        weights, "load", lambda what, _: weights.Loaded(what, *loaded[what], data.get(what, {}))
+    )
 
 
 def _draw(folder, out, *more, networks=("one",)) -> int:
@@ -64,6 +67,7 @@ def test_real_network_of_two_branches_is_drawn(folder, tmp_path, known):
 def test_networks_side_by_side_and_what_is_left_out_is_said(folder, tmp_path, known, capsys):
     assert _draw(folder, tmp_path, "--inset=4,4,8", "--names=4.png", networks=["one", "a b/c=one"]) == 0
     told = capsys.readouterr().err
+    assert "note: one: the weights were trained with data.lr_kernel=blind, and are used with pil_bic" in told
     assert "note: branches_one is left out: it has one branch" in told
     assert "note: gates_a_b_c is left out: it has one branch" in told
     assert not list(tmp_path.glob("branches*")) and (tmp_path / "comparison.png").is_file()
