@@ -40,6 +40,10 @@ class Conv(nnx.Module):
         self.bias = nnx.Param(jnp.zeros((c_out,))) if bias else None
 
     def __call__(self, x: Float[Array, "b h w c_in"]) -> Float[Array, "b h w c_out"]:
+        return self.convolve(x)
+
+    def convolve(self, x: Float[Array, "b h w c_in"]) -> Float[Array, "b h w c_out"]:
+        """The convolution itself, which a subclass may give other borders."""
         kernel = self.kernel[...].astype(x.dtype)
         if kernel.shape[:2] == (1, 1):
             y = (x.reshape(-1, x.shape[-1]) @ kernel[0, 0]).reshape(*x.shape[:-1], -1)

@@ -29,6 +29,12 @@ NARROW = dataclasses.replace(VARIANTS["smlnet_test"], spat_widths=(8,) * 4, freq
 SPATIAL = dataclasses.replace(NARROW, branches="spatial")
 
 
+@pytest.mark.parametrize("kernel", [1, 3])
+def test_symmetry_costs_no_operations(kernel):
+    mirrored = dataclasses.replace(NARROW, spectral_kernel=kernel)
+    assert create(mirrored).macs(16, 16) == create(dataclasses.replace(mirrored, mirror=False)).macs(16, 16)
+
+
 class OneStage(nnx.Module):
     """Head, FRB beside SPB, MSIM, tail: each part of SMLNet once, but for Down and Up."""
 
