@@ -1,6 +1,6 @@
 """SMLNet beside SFMNet with every width divided by 4, x8, 8 -> 64. For CPUs, hours.
 
-Cost:    0.07 to 0.50 GMACs an image of 64x64; 500 steps of 8, 6 to 20 minutes of a core each.
+Cost:    0.07 to 0.50 GMACs an image of 64x64; 500 steps of 8, 2 to 20 minutes of a core each.
 Shows:   twice the widths of cpu_x8's eighths, so whether what holds there goes on to hold; not full widths.
 Command: python -m smlnet_jax.campaign --config=configs/campaigns/quarter_x8.py --workdir=W
              --config.data.train=A --config.data.val=B --config.eval.data=celeba=C,lfw=D
@@ -11,12 +11,21 @@ from smlnet_jax.campaign.plan import section
 
 # Two channels a head in all of them: with one, attention between channels would have nothing to choose from.
 SMLNET = {"model.name": "smlnet", "model.spat_widths": (16,) * 4, "model.freq_widths": (16,) * 4}
+HALF = {
+    "model.name": "smlnet_half", "model.spat_widths": (24, 32, 32, 32), "model.freq_widths": (8,) * 4,
+    "model.attention_heads": 4,
+}  # fmt: skip
 
 MEMBERS = {
     "sfmnet": {**cpu_x8.SFMNET, "model.width": 16},
     "smlnet": SMLNET,
     "smlnet_s": cpu_x8.EIGHTH,  # a quarter of 32 is an eighth of 64; the blocks are the same
     "smlnet_mirror": {**SMLNET, **lite_x8.MIRROR},
+    "smlnet_half": HALF,
+    "smlnet_half_s": {**HALF, "model.name": "smlnet_half_s", "model.spat_widths": (16, 24, 32, 32)},
+    # Without the frequency branch, its multiply-accumulates in wider spatial layers; without the transform.
+    "half_spatial": {**lite_x8.SPATIAL_MFEB, **HALF, "model.spat_widths": (24, 34, 32, 32)},
+    "half_pixels": {**HALF, "model.spectrum": "pixels", "model.radial_bands": 0},
 }  # fmt: skip
 
 

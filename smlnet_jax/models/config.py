@@ -140,11 +140,24 @@ def one_of(field: str, value, allowed: tuple) -> None:
         raise UserError(f"model.{field}={value!r} is unknown; choose one of {', '.join(map(str, allowed))}")
 
 
+# At half the resolution, with what smlnet_lite taught: a plain FRB, MSIM on top of MFEB, none at level 0.
+_HALF = ModelConfig(
+    freq_widths=(32,) * 4,
+    unshuffle=2,
+    fusion_levels=(1, 2, 3),
+    msim_skip="mfeb",
+    attention_depthwise=False,
+    spectrum="complex",
+    spectral_kernel=1,
+)
+
 VARIANTS: dict[str, ModelConfig] = {
     "smlnet": ModelConfig(),
     "smlnet_s": ModelConfig(spat_widths=(32,) * 4, freq_widths=(32,) * 4),
     "smlnet_t": ModelConfig(spat_widths=(32,) * 4, freq_widths=(32,) * 4, blocks=(1,) * 4),
     "smlnet_wide": ModelConfig(spat_widths=(48, 64, 96, 128), freq_widths=(48, 64, 96, 128)),
+    "smlnet_half": dataclasses.replace(_HALF, spat_widths=(96, 128, 128, 128)),
+    "smlnet_half_s": dataclasses.replace(_HALF, spat_widths=(64, 96, 128, 128)),
     "smlnet_lite": ModelConfig(
         spat_widths=(64, 96, 128, 128),
         freq_widths=(16, 32, 32, 32),
