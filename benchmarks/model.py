@@ -191,7 +191,9 @@ def _cost(compiled) -> dict[str, float]:
 @one_line_errors
 def main(argv: list[str] | None = None) -> int:
     parser = arguments(__doc__)
-    parser.add_argument("--variants", default="smlnet,smlnet_s,smlnet_t,smlnet_wide,smlnet_lite")
+    parser.add_argument(
+        "--variants", default="smlnet,smlnet_s,smlnet_t,smlnet_wide,smlnet_half,smlnet_half_s,smlnet_lite"
+    )
     parser.add_argument("--batches", default="1,8,64", help="of the forward pass; empty: none; see `fits`")
     parser.add_argument("--train-batches", default="8", help="of the training step; empty: none")
     parser.add_argument("--size", type=int, default=128, help="side of the images")

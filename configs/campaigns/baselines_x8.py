@@ -14,6 +14,8 @@ MEMBERS = {
     "smlnet": {"model.name": "smlnet"},
     "smlnet_s": {"model.name": "smlnet_s"},
     "smlnet_wide": {"model.name": "smlnet_wide"},
+    "smlnet_half": {"model.name": "smlnet_half"},
+    "smlnet_half_s": {"model.name": "smlnet_half_s"},
     "sfmnet": {"model.name": "sfmnet", "loss.spectral": "polar"},
     "sparnet": {"model.name": "sparnet", **OWN_LOSS},
     "edsr": {"model.name": "edsr", **OWN_LOSS},

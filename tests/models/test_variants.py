@@ -18,6 +18,8 @@ SIZES = {
     "smlnet_s": (1.55, 4.02),
     "smlnet_t": (0.98, 3.24),
     "smlnet_wide": (13.4, 15.3),
+    "smlnet_half": (11.01, 6.87),
+    "smlnet_half_s": (9.20, 4.19),
     "smlnet_lite": (3.80, 0.541),
     "smlnet_test": (0.23, 0.73),
 }
