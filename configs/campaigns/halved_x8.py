@@ -17,6 +17,9 @@ MEMBERS = {
     "smlnet_half_s": {
         "model.name": "smlnet_half_s", "model.spat_widths": (32, 48, 64, 64), "model.freq_widths": (16,) * 4,
     },
+    "smlnet_half_wider": {  # as wide as half of SFMNet's operations allow
+        "model.name": "smlnet_half", "model.spat_widths": (72, 96, 96, 96), "model.freq_widths": (16,) * 4,
+    },
 }  # fmt: skip
 
 
