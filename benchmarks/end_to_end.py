@@ -20,10 +20,10 @@ import jax
 
 from benchmarks.pipeline import generate
 from benchmarks.timing import Ratio, Timing, arguments, row, write
-from smlnet_jax.config import Config, DataConfig
+from smlnet_jax.config import Config, DataConfig, model_config
 from smlnet_jax.data.pipeline import training_batches
 from smlnet_jax.errors import one_line_errors
-from smlnet_jax.models import VARIANTS, create
+from smlnet_jax.models import create
 from smlnet_jax.training.optimizer import transformation
 from smlnet_jax.training.sharding import data_mesh, place_batch
 from smlnet_jax.training.state import abstract_state, born_sharded
@@ -95,7 +95,7 @@ def main(argv: list[str] | None = None) -> int:
         args.variant, args.batch_size, args.steps, args.seconds, count = "smlnet_test", 8, 1, 0, 8
         changes["branches"] = "spatial"  # the branch that compiles in a second
 
-    network = dataclasses.replace(VARIANTS[args.variant], **changes)
+    network = dataclasses.replace(model_config(args.variant), **changes)
     with tempfile.TemporaryDirectory() as folder:
         if not args.data:
             generate(Path(folder), count)

@@ -21,6 +21,7 @@ import numpy as np
 from benchmarks.loglog import Line, plot
 from benchmarks.model import Program, forward, planned_memory, training
 from benchmarks.timing import Call, Matmul, Ratio, Timing, arguments, interleaved, row, write
+from smlnet_jax.config import model_config
 from smlnet_jax.errors import one_line_errors
 from smlnet_jax.models import VARIANTS, Model, create
 
@@ -119,7 +120,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--step", action="store_true", help="the training step, too")
     parser.add_argument("--plot", type=Path, metavar="SVG", help="draw the growth with size")
     args = parser.parse_args(argv)
-    network = VARIANTS[args.variant]
+    network = model_config(args.variant)
     if args.quick:
         network = dataclasses.replace(VARIANTS["smlnet_test"], branches="spatial")  # compiles in a second
         args.variant, args.sizes, args.batches, args.seconds = "smlnet_test", "16,32", "1", 0

@@ -27,9 +27,9 @@ from jax.experimental.compilation_cache import compilation_cache
 
 from benchmarks.peer import FORMS, Peer
 from benchmarks.timing import Call, Copy, Matmul, Ratio, Timing, arguments, interleaved, row, write
-from smlnet_jax.config import Config
+from smlnet_jax.config import Config, model_config
 from smlnet_jax.errors import UserError, one_line_errors
-from smlnet_jax.models import VARIANTS, Model, create
+from smlnet_jax.models import Model, create
 from smlnet_jax.training.optimizer import transformation
 from smlnet_jax.training.sharding import data_mesh
 from smlnet_jax.training.state import abstract_state, born_sharded
@@ -192,7 +192,9 @@ def _cost(compiled) -> dict[str, float]:
 def main(argv: list[str] | None = None) -> int:
     parser = arguments(__doc__)
     parser.add_argument(
-        "--variants", default="smlnet,smlnet_s,smlnet_t,smlnet_wide,smlnet_half,smlnet_half_s,smlnet_lite"
+        "--variants",
+        default="smlnet,smlnet_s,smlnet_t,smlnet_wide,smlnet_half,smlnet_half_s,smlnet_lite",
+        help="of SMLNet; or other networks, such as sfmnet",
     )
     parser.add_argument("--batches", default="1,8,64", help="of the forward pass; empty: none; see `fits`")
     parser.add_argument("--train-batches", default="8", help="of the training step; empty: none")
@@ -219,7 +221,7 @@ def main(argv: list[str] | None = None) -> int:
     copy = Copy(1 if args.quick else 256 if small else 2048)
     rows = {}
     for name in args.variants.split(","):
-        model = create(dataclasses.replace(VARIANTS[name], **changes))
+        model = create(dataclasses.replace(model_config(name), **changes))
         macs = model.macs(args.size, args.size)
         print(f"{name}: {model.param_count() / 1e6:.2f} M parameters, {macs / 1e9:.2f} GMACs an image")
         for make, batches in ((forward, args.batches), (training, args.train_batches)):

@@ -31,6 +31,15 @@ def test_benchmark_runs_and_agrees_with_itself(benchmark, tmp_path):
     assert all(row["seconds"] > 0 and row["ratio"] > 0 for row in rows.values())
 
 
+@pytest.mark.parametrize(
+    ("benchmark", "flag"),
+    [(model, "--variants=smlnet_tt"), (growth, "--variant=smlnet_tt"), (end_to_end, "--variant=smlnet_tt")],
+)
+def test_variant_that_is_not_there_is_one_sentence(benchmark, flag, capsys):
+    assert benchmark.main([flag]) == 2
+    assert "model.name='smlnet_tt' is unknown; did you mean smlnet_t" in capsys.readouterr().err
+
+
 def figures(path, benchmark="model", **ratios):
     path.write_text(
         json.dumps({"benchmark": benchmark, "rows": {k: {"ratio": v} for k, v in ratios.items()}})
