@@ -1,0 +1,25 @@
+"""SMLNet at half the resolution beside SFMNet, all at full width, x8, 8 -> 64. For CPUs, hours.
+
+Cost:    1.05 to 7.75 GMACs an image of 64x64; 500 steps of 8, 10 to 80 minutes of a core each.
+Shows:   the networks as they are, in 4,000 small faces; not where long training at 128x128 ends.
+Command: python -m smlnet_jax.campaign --config=configs/campaigns/full_x8.py --workdir=W
+             --config.data.train=A --config.data.val=B --config.eval.data=celeba=C,lfw=D
+"""
+
+from configs.campaigns import cpu_x8
+from smlnet_jax.campaign.plan import section
+
+MEMBERS = {
+    "sfmnet": {**cpu_x8.SFMNET, "model.width": 64},
+    "smlnet_half": {"model.name": "smlnet_half"},
+    "smlnet_half_s": {"model.name": "smlnet_half_s"},
+    "smlnet_half_wider": {  # as wide as half of SFMNet's operations allow
+        "model.name": "smlnet_half", "model.spat_widths": (144, 192, 192, 192),
+    },
+}  # fmt: skip
+
+
+def get_config():
+    config = cpu_x8.get_config()
+    config.campaign = section(members=MEMBERS, reference="sfmnet", seeds=(0,))
+    return config
