@@ -6,12 +6,13 @@ Command: python -m smlnet_jax.campaign --config=configs/campaigns/full_x8.py --w
              --config.data.train=A --config.data.val=B --config.eval.data=celeba=C,lfw=D
 """
 
-from configs.campaigns import cpu_x8
+from configs.campaigns import cpu_x8, lite_x8
 from smlnet_jax.campaign.plan import section
 
 MEMBERS = {
     "sfmnet": {**cpu_x8.SFMNET, "model.width": 64},
     "smlnet_half": {"model.name": "smlnet_half"},
+    "smlnet_half_mirror": {"model.name": "smlnet_half", **lite_x8.MIRROR},
     "smlnet_half_s": {"model.name": "smlnet_half_s"},
     "smlnet_half_wider": {  # as wide as half of SFMNet's operations allow
         "model.name": "smlnet_half", "model.spat_widths": (144, 192, 192, 192),

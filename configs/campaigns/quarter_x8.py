@@ -26,6 +26,12 @@ MEMBERS = {
     # Without the frequency branch, its multiply-accumulates in wider spatial layers; without the transform.
     "half_spatial": {**lite_x8.SPATIAL_MFEB, **HALF, "model.spat_widths": (24, 34, 32, 32)},
     "half_pixels": {**HALF, "model.spectrum": "pixels", "model.radial_bands": 0},
+    # Without one part of MSIM.
+    "half_no_interaction": {**HALF, "model.fusion": "none"},
+    "half_gate": {**HALF, "model.fusion": "gate"},
+    "half_concat": {**HALF, "model.fusion": "concat"},
+    "half_one_way": {**HALF, "model.two_way": False},
+    "half_no_mfeb": {**HALF, "model.mfeb_kernels": ()},
 }  # fmt: skip
 
 
