@@ -34,7 +34,7 @@ class Pair(NamedTuple):
 
 
 def pairs(batch: int, side: int, channels: int) -> Iterator[Pair]:
-    """Each lowering on a stage of `smlnet` at `side` x `side`."""
+    """Each lowering on a stage of `smlnet_full` at `side` x `side`."""
     keys = iter(jax.random.split(jax.random.key(0), 16))
 
     x = jax.random.normal(next(keys), (batch, side, side, channels))

@@ -193,7 +193,7 @@ def main(argv: list[str] | None = None) -> int:
     parser = arguments(__doc__)
     parser.add_argument(
         "--variants",
-        default="smlnet,smlnet_s,smlnet_t,smlnet_wide,smlnet_half,smlnet_half_s,smlnet_lite",
+        default="smlnet,smlnet_s,smlnet_l,smlnet_lite,smlnet_full,smlnet_full_s",
         help="of SMLNet; or other networks, such as sfmnet",
     )
     parser.add_argument("--batches", default="1,8,64", help="of the forward pass; empty: none; see `fits`")

@@ -1,4 +1,4 @@
-"""The base of every recipe: SMLNet's practical one, x8, 16 -> 128. A recipe says what differs, nothing else.
+"""The base of every recipe: a practical one, x8, 16 -> 128. A recipe says what differs, nothing else.
 
 Every key can be overridden on the command line: --config.optim.lr=1e-4. `model` has the keys of all networks;
 one left at None takes the value of the network that `model.name` picks.

@@ -10,6 +10,7 @@ from configs import base
 
 def get_config():
     config = base.get_config()
+    config.model.name = "smlnet_full"
     config.data.hflip = False
     config.data.zoom = (1.0, 1.0)
     config.optim.lr = 1e-4

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, get_type_hints
 
 from smlnet_jax.errors import UserError
-from smlnet_jax.models import NETWORKS, ModelConfig, NetworkConfig
+from smlnet_jax.models import NETWORKS, NetworkConfig
 
 LR_KERNELS = ("pil_bicubic", "matlab_bicubic", "area", "blind")
 PROTOCOLS = ("sfmnet", "sparnet", "basicsr", "rgb")
@@ -170,7 +170,7 @@ class EvalConfig:
 
 @dataclass(frozen=True)
 class Config:
-    model: NetworkConfig = field(default_factory=ModelConfig)
+    model: NetworkConfig = NETWORKS["smlnet"]
     data: DataConfig = field(default_factory=DataConfig)
     optim: OptimConfig = field(default_factory=OptimConfig)
     loss: LossConfig = field(default_factory=LossConfig)

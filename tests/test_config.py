@@ -51,7 +51,7 @@ def test_config_survives_a_round_trip_through_json_values():
         ({"train": {"steps": "many"}}, "config.train.steps='many' must be int"),
         ({"train": {"steps": 0}}, "train.steps=0 must be above 0"),
         ({"train": {"batch_size": 6, "accumulate": 4}}, "train.accumulate=4 must divide train.batch_size=6"),
-        ({"model": {"name": "smlnet_tt"}}, "model.name='smlnet_tt' is unknown; did you mean smlnet_t"),
+        ({"model": {"name": "smlnet_ss"}}, "model.name='smlnet_ss' is unknown; did you mean smlnet_s"),
         ({"data": {"scale": 3}}, "data.scale=3 is unknown; choose one of 2, 4, 8, 16"),
         ({"data": {"size": 100}}, "data.scale=8 does not divide data.size=100"),
         ({"data": {"size": 24, "scale": 4}, "model": {"name": "smlnet_lite"}}, "divisible by 32"),

@@ -31,7 +31,7 @@ for line in json.loads(sys.argv[1]):
 """
 
 GOOD = {
-    "overrides": "--config.train.steps=7 --config.model.name=smlnet_t --config.data.zoom=(1,1.2)",
+    "overrides": "--config.train.steps=7 --config.model.name=smlnet_s --config.data.zoom=(1,1.2)",
     "code of the job": "--config.train.seed=3",
     "stopped": "--config.train.seed=2",
 }
@@ -39,7 +39,7 @@ BAD = {
     "--config.trian.steps=3": "config.trian is unknown; did you mean train?",
     "--config.train.stesp=3": "config.train.stesp is unknown; did you mean steps?",
     "--config.model.nam=x": "config.model.nam is unknown; did you mean name?",
-    "--config.model.name=smlnet_tt": "model.name='smlnet_tt' is unknown; did you mean smlnet_t?",
+    "--config.model.name=smlnet_ss": "model.name='smlnet_ss' is unknown; did you mean smlnet_s?",
     "--config.data.zoom[1]=1.1": "config.data.zoom[1] is unknown; did you mean zoom?",
     "--config.train.steps=abc": "flag --config.train.steps=abc: invalid literal for int()",
     "--config.data.size=100": "data.scale=8 does not divide data.size=100; pick a size that it does",
@@ -81,7 +81,7 @@ def answers() -> dict[str, Answer]:
 
 def test_overrides_reach_the_job(answers):
     code, said = answers["overrides"]
-    assert (code, json.loads(said)) == (0, ["W", 7, "smlnet_t", [1.0, 1.2]])
+    assert (code, json.loads(said)) == (0, ["W", 7, "smlnet_s", [1.0, 1.2]])
 
 
 def test_exit_code_is_that_of_the_job(answers):

@@ -1,6 +1,6 @@
 """What each part of SMLNet brings: one change at a time on smlnet_s, x8, 16 -> 128. See docs/campaigns.md.
 
-Cost:    4.02 GMACs an image and less; 20k steps of 32, three seeds each. For GPUs.
+Cost:    0.15 to 4.51 GMACs an image; 20k steps of 32, three seeds each. For GPUs.
 Command: python -m smlnet_jax.campaign --config=configs/campaigns/ablations_x8.py --workdir=W
              --config.data.train=A --config.data.val=B --config.eval.data=celeba=C,lfw=D
 """
@@ -18,16 +18,20 @@ MEMBERS = {
     "gate": {"model.fusion": "gate"},
     "one_way": {"model.two_way": False},
     "decoder_only": {"model.fusion_stages": "decoder"},
+    "msim_everywhere": {"model.fusion_levels": (0, 1, 2, 3)},
+    "input_skip": {"model.msim_skip": "input"},
     # Receptive fields.
     "no_mfeb": {"model.mfeb_kernels": ()},
     "mfeb_3": {"model.mfeb_kernels": (3,)},
     "mfeb_1_3": {"model.mfeb_kernels": (1, 3)},
     "mfeb_3_5_7_9": {"model.mfeb_kernels": (3, 5, 7, 9)},
     # The spectrum.
-    "complex": {"model.spectrum": "complex"},
-    "complex_1x1": {"model.spectrum": "complex", "model.spectral_kernel": 1},
-    "polar": {"model.spectrum": "polar"},
+    "complex_3x3": {"model.spectral_kernel": 3},
+    "phasor": {"model.spectrum": "phasor"},
+    "phasor_3x3": {"model.spectrum": "phasor", "model.spectral_kernel": 3},
+    "polar_3x3": {"model.spectrum": "polar", "model.spectral_kernel": 3},
     "no_radial_gain": {"model.radial_bands": 0},
+    "pixels": {"model.spectrum": "pixels", "model.radial_bands": 0},
     # Losses.
     "loss_on_spa": {"loss.spectral_on": "spa"},
     "no_spectral_loss": {"loss.spectral_weight": 0.0},

@@ -13,9 +13,9 @@ OWN_LOSS = {"loss.spectral_weight": 0.0}  # L1, that of their papers
 MEMBERS = {
     "smlnet": {"model.name": "smlnet"},
     "smlnet_s": {"model.name": "smlnet_s"},
-    "smlnet_wide": {"model.name": "smlnet_wide"},
-    "smlnet_half": {"model.name": "smlnet_half"},
-    "smlnet_half_s": {"model.name": "smlnet_half_s"},
+    "smlnet_l": {"model.name": "smlnet_l"},
+    "smlnet_full": {"model.name": "smlnet_full"},
+    "smlnet_full_s": {"model.name": "smlnet_full_s"},
     "sfmnet": {"model.name": "sfmnet", "loss.spectral": "polar"},
     "sparnet": {"model.name": "sparnet", **OWN_LOSS},
     "edsr": {"model.name": "edsr", **OWN_LOSS},

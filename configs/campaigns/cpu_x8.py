@@ -18,28 +18,28 @@ SPARNET = {
     "model.name": "sparnet", "model.widths": (12, 16, 32, 32), "model.hourglass_width": 16, **OWN_LOSS,
 }  # fmt: skip
 EIGHTH = {
-    "model.name": "smlnet", "model.spat_widths": (8,) * 4, "model.freq_widths": (8,) * 4,
+    "model.name": "smlnet_full", "model.spat_widths": (8,) * 4, "model.freq_widths": (8,) * 4,
     "model.attention_heads": 4,
 }  # fmt: skip
 S_EIGHTH = {
-    "model.name": "smlnet_s", "model.spat_widths": (4,) * 4, "model.freq_widths": (4,) * 4,
+    "model.name": "smlnet_full_s", "model.spat_widths": (4,) * 4, "model.freq_widths": (4,) * 4,
     "model.attention_heads": 2,
 }  # fmt: skip
 
 MEMBERS = {
     "smlnet_lite": {},  # at a quarter of the resolution
-    "smlnet": {  # at the full resolution, as narrow as that makes it
-        "model.name": "smlnet", "model.spat_widths": (12,) * 4, "model.freq_widths": (12,) * 4,
+    "smlnet_full": {  # at the full resolution, as narrow as that makes it
+        "model.name": "smlnet_full", "model.spat_widths": (12,) * 4, "model.freq_widths": (12,) * 4,
         "model.attention_heads": 4,
     },
-    # smlnet and smlnet_s with every width divided by 8, as sfmnet's is here: 0.56 and 0.16 of its operations.
-    "smlnet_eighth": EIGHTH,
-    "smlnet_s_eighth": S_EIGHTH,
-    "smlnet_eighth_mirror": {**EIGHTH, **lite_x8.MIRROR},
-    "smlnet_s_eighth_mirror": {**S_EIGHTH, **lite_x8.MIRROR},
+    # These two with every width divided by 8, as sfmnet's is here: 0.56 and 0.16 of its operations.
+    "smlnet_full_eighth": EIGHTH,
+    "smlnet_full_s_eighth": S_EIGHTH,
+    "smlnet_full_eighth_mirror": {**EIGHTH, **lite_x8.MIRROR},
+    "smlnet_full_s_eighth_mirror": {**S_EIGHTH, **lite_x8.MIRROR},
     # The same without the frequency branch, its multiply-accumulates in wider spatial ones.
     "lite_spatial": {**lite_x8.SPATIAL_MFEB, "model.spat_widths": (72, 96, 136, 136)},
-    "smlnet_spatial": {**lite_x8.SPATIAL_MFEB, "model.name": "smlnet", "model.spat_widths": (16,) * 4},
+    "full_spatial": {**lite_x8.SPATIAL_MFEB, "model.name": "smlnet_full", "model.spat_widths": (16,) * 4},
     "sfmnet": SFMNET,
     "sparnet": SPARNET,
     "edsr": {"model.name": "edsr", "model.width": 40, "model.res_blocks": 18, **OWN_LOSS},
@@ -54,8 +54,8 @@ MEMBERS = {
     "sparnet_adam": {**SPARNET, **ADAM},
 }  # fmt: skip
 THREE = (
-    "smlnet_lite", "lite_spatial", "smlnet_eighth", "smlnet_s_eighth", "smlnet_eighth_mirror",
-    "smlnet_s_eighth_mirror", "sfmnet",
+    "smlnet_lite", "lite_spatial", "smlnet_full_eighth", "smlnet_full_s_eighth", "smlnet_full_eighth_mirror",
+    "smlnet_full_s_eighth_mirror", "sfmnet",
 )  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""SMLNet at half the resolution beside SFMNet, all at full width, x8, 8 -> 64. For CPUs, hours.
+"""SMLNet beside SFMNet, all at full width, x8, 8 -> 64. For CPUs, hours.
 
 Cost:    1.05 to 7.75 GMACs an image of 64x64; 500 steps of 8, 10 to 80 minutes of a core each.
 Shows:   the networks as they are, in 4,000 small faces; not where long training at 128x128 ends.
@@ -11,12 +11,10 @@ from smlnet_jax.campaign.plan import section
 
 MEMBERS = {
     "sfmnet": {**cpu_x8.SFMNET, "model.width": 64},
-    "smlnet_half": {"model.name": "smlnet_half"},
-    "smlnet_half_mirror": {"model.name": "smlnet_half", **lite_x8.MIRROR},
-    "smlnet_half_s": {"model.name": "smlnet_half_s"},
-    "smlnet_half_wider": {  # as wide as half of SFMNet's operations allow
-        "model.name": "smlnet_half", "model.spat_widths": (144, 192, 192, 192),
-    },
+    "smlnet": {"model.name": "smlnet"},
+    "smlnet_mirror": {"model.name": "smlnet", **lite_x8.MIRROR},
+    "smlnet_s": {"model.name": "smlnet_s"},
+    "smlnet_l": {"model.name": "smlnet_l"},  # as wide as half of SFMNet's operations allow
 }  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""SMLNet at half the resolution beside SFMNet with every width divided by 2, x8, 8 -> 64. For CPUs, hours.
+"""SMLNet beside SFMNet with every width divided by 2, x8, 8 -> 64. For CPUs, hours.
 
 Cost:    0.27 to 1.94 GMACs an image of 64x64; 500 steps of 8, 5 to 40 minutes of a core each.
 Shows:   twice the widths of quarter_x8, so where what it shows is going; not full widths.
@@ -11,14 +11,14 @@ from smlnet_jax.campaign.plan import section
 
 MEMBERS = {
     "sfmnet": {**cpu_x8.SFMNET, "model.width": 32},
-    "smlnet_half": {
-        "model.name": "smlnet_half", "model.spat_widths": (48, 64, 64, 64), "model.freq_widths": (16,) * 4,
+    "smlnet": {
+        "model.name": "smlnet", "model.spat_widths": (48, 64, 64, 64), "model.freq_widths": (16,) * 4,
     },
-    "smlnet_half_s": {
-        "model.name": "smlnet_half_s", "model.spat_widths": (32, 48, 64, 64), "model.freq_widths": (16,) * 4,
+    "smlnet_s": {
+        "model.name": "smlnet_s", "model.spat_widths": (32, 48, 64, 64), "model.freq_widths": (16,) * 4,
     },
-    "smlnet_half_wider": {  # as wide as half of SFMNet's operations allow
-        "model.name": "smlnet_half", "model.spat_widths": (72, 96, 96, 96), "model.freq_widths": (16,) * 4,
+    "smlnet_l": {  # as wide as half of SFMNet's operations allow
+        "model.name": "smlnet_l", "model.spat_widths": (72, 96, 96, 96), "model.freq_widths": (16,) * 4,
     },
 }  # fmt: skip
 

@@ -10,28 +10,28 @@ from configs.campaigns import cpu_x8, lite_x8
 from smlnet_jax.campaign.plan import section
 
 # Two channels a head in all of them: with one, attention between channels would have nothing to choose from.
-SMLNET = {"model.name": "smlnet", "model.spat_widths": (16,) * 4, "model.freq_widths": (16,) * 4}
-HALF = {
-    "model.name": "smlnet_half", "model.spat_widths": (24, 32, 32, 32), "model.freq_widths": (8,) * 4,
+FULL = {"model.name": "smlnet_full", "model.spat_widths": (16,) * 4, "model.freq_widths": (16,) * 4}
+SMLNET = {
+    "model.name": "smlnet", "model.spat_widths": (24, 32, 32, 32), "model.freq_widths": (8,) * 4,
     "model.attention_heads": 4,
 }  # fmt: skip
 
 MEMBERS = {
     "sfmnet": {**cpu_x8.SFMNET, "model.width": 16},
+    "smlnet_full": FULL,
+    "smlnet_full_s": cpu_x8.EIGHTH,  # a quarter of 32 is an eighth of 64; the blocks are the same
+    "smlnet_full_mirror": {**FULL, **lite_x8.MIRROR},
     "smlnet": SMLNET,
-    "smlnet_s": cpu_x8.EIGHTH,  # a quarter of 32 is an eighth of 64; the blocks are the same
-    "smlnet_mirror": {**SMLNET, **lite_x8.MIRROR},
-    "smlnet_half": HALF,
-    "smlnet_half_s": {**HALF, "model.name": "smlnet_half_s", "model.spat_widths": (16, 24, 32, 32)},
+    "smlnet_s": {**SMLNET, "model.name": "smlnet_s", "model.spat_widths": (16, 24, 32, 32)},
     # Without the frequency branch, its multiply-accumulates in wider spatial layers; without the transform.
-    "half_spatial": {**lite_x8.SPATIAL_MFEB, **HALF, "model.spat_widths": (24, 34, 32, 32)},
-    "half_pixels": {**HALF, "model.spectrum": "pixels", "model.radial_bands": 0},
+    "spatial": {**lite_x8.SPATIAL_MFEB, **SMLNET, "model.spat_widths": (24, 34, 32, 32)},
+    "pixels": {**SMLNET, "model.spectrum": "pixels", "model.radial_bands": 0},
     # Without one part of MSIM.
-    "half_no_interaction": {**HALF, "model.fusion": "none"},
-    "half_gate": {**HALF, "model.fusion": "gate"},
-    "half_concat": {**HALF, "model.fusion": "concat"},
-    "half_one_way": {**HALF, "model.two_way": False},
-    "half_no_mfeb": {**HALF, "model.mfeb_kernels": ()},
+    "no_interaction": {**SMLNET, "model.fusion": "none"},
+    "gate": {**SMLNET, "model.fusion": "gate"},
+    "concat": {**SMLNET, "model.fusion": "concat"},
+    "one_way": {**SMLNET, "model.two_way": False},
+    "no_mfeb": {**SMLNET, "model.mfeb_kernels": ()},
 }  # fmt: skip
 
 

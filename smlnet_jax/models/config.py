@@ -50,7 +50,7 @@ class ModelConfig(NetworkConfig):
     source = "SMLNet (Xie, Liu, Chen, Liu, Zhang, IEEE TIP 2026, DOI 10.1109/TIP.2026.3702358)"
     can_mirror = True
 
-    name: str = "smlnet"
+    name: str = "smlnet_full"
     spat_widths: tuple[int, ...] = (64, 64, 64, 64)  # channels of the spatial branch
     freq_widths: tuple[int, ...] = (64, 64, 64, 64)  # channels of the frequency branch
     blocks: tuple[int, ...] = (1, 2, 2, 2)  # FRBs and SPBs of a stage at each level
@@ -140,7 +140,8 @@ def one_of(field: str, value, allowed: tuple) -> None:
         raise UserError(f"model.{field}={value!r} is unknown; choose one of {', '.join(map(str, allowed))}")
 
 
-# At half the resolution, with what smlnet_lite taught: a plain FRB, MSIM on top of MFEB, none at level 0.
+# What evidence made of it (docs/results.md): half the resolution, a plain FRB, MSIM on top of MFEB and not at
+# the finest level. ModelConfig's own defaults are the equations of docs/model.md, at SFMNet's size.
 _HALF = ModelConfig(
     freq_widths=(32,) * 4,
     unshuffle=2,
@@ -152,24 +153,21 @@ _HALF = ModelConfig(
 )
 
 VARIANTS: dict[str, ModelConfig] = {
-    "smlnet": ModelConfig(),
-    "smlnet_s": ModelConfig(spat_widths=(32,) * 4, freq_widths=(32,) * 4),
-    "smlnet_t": ModelConfig(spat_widths=(32,) * 4, freq_widths=(32,) * 4, blocks=(1,) * 4),
-    "smlnet_wide": ModelConfig(spat_widths=(48, 64, 96, 128), freq_widths=(48, 64, 96, 128)),
-    "smlnet_half": dataclasses.replace(_HALF, spat_widths=(96, 128, 128, 128)),
-    "smlnet_half_s": dataclasses.replace(_HALF, spat_widths=(64, 96, 128, 128)),
-    "smlnet_lite": ModelConfig(
+    "smlnet": dataclasses.replace(_HALF, spat_widths=(96, 128, 128, 128)),
+    "smlnet_s": dataclasses.replace(_HALF, spat_widths=(64, 96, 128, 128)),
+    "smlnet_l": dataclasses.replace(_HALF, spat_widths=(144, 192, 192, 192)),
+    "smlnet_lite": dataclasses.replace(
+        _HALF,
         spat_widths=(64, 96, 128, 128),
         freq_widths=(16, 32, 32, 32),
         blocks=(1,) * 4,
         res_blocks=1,
         unshuffle=4,
-        fusion_levels=(1, 2, 3),
-        msim_skip="mfeb",
-        attention_depthwise=False,
-        spectrum="complex",
-        spectral_kernel=1,
     ),
+    "smlnet_full": ModelConfig(),
+    "smlnet_full_s": ModelConfig(spat_widths=(32,) * 4, freq_widths=(32,) * 4),
+    "smlnet_full_t": ModelConfig(spat_widths=(32,) * 4, freq_widths=(32,) * 4, blocks=(1,) * 4),
+    "smlnet_full_wide": ModelConfig(spat_widths=(48, 64, 96, 128), freq_widths=(48, 64, 96, 128)),
     "smlnet_test": ModelConfig(spat_widths=(16,) * 4, freq_widths=(16,) * 4, blocks=(1,) * 4, res_blocks=1),
 }
 VARIANTS = {name: dataclasses.replace(config, name=name) for name, config in VARIANTS.items()}

@@ -33,11 +33,11 @@ def test_benchmark_runs_and_agrees_with_itself(benchmark, tmp_path):
 
 @pytest.mark.parametrize(
     ("benchmark", "flag"),
-    [(model, "--variants=smlnet_tt"), (growth, "--variant=smlnet_tt"), (end_to_end, "--variant=smlnet_tt")],
+    [(model, "--variants=smlnet_ss"), (growth, "--variant=smlnet_ss"), (end_to_end, "--variant=smlnet_ss")],
 )
 def test_variant_that_is_not_there_is_one_sentence(benchmark, flag, capsys):
     assert benchmark.main([flag]) == 2
-    assert "model.name='smlnet_tt' is unknown; did you mean smlnet_t" in capsys.readouterr().err
+    assert "model.name='smlnet_ss' is unknown; did you mean smlnet_s" in capsys.readouterr().err
 
 
 def figures(path, benchmark="model", **ratios):

@@ -232,7 +232,7 @@ def test_broken_weights_are_never_written(tmp_path, model, params, card):
         with pytest.raises(UserError, match=fault):
             save_pretrained(tmp_path / "weights", model, unflatten(flat), card)
     with pytest.raises(UserError, match="another model"):
-        save_pretrained(tmp_path / "weights", create("smlnet_t"), params, card)
+        save_pretrained(tmp_path / "weights", create("smlnet_full_t"), params, card)
     assert not list(tmp_path.iterdir())
 
 

@@ -90,8 +90,8 @@ def test_input_that_does_not_divide_is_refused_with_its_shape(model, params):
 
 
 def test_parameters_of_another_variant_are_refused_by_name(params):
-    with pytest.raises(UserError, match="not of smlnet_t"):
-        create("smlnet_t").apply(params, X)
+    with pytest.raises(UserError, match="not of smlnet_full_t"):
+        create("smlnet_full_t").apply(params, X)
 
 
 def test_nothing_outside_of_models_imports_flax():

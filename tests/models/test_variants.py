@@ -14,12 +14,13 @@ from smlnet_jax.models.config import VARIANTS
 
 # Millions of parameters and GMACs at 128x128, as in docs/model.md. When a block changes, change both.
 SIZES = {
-    "smlnet": (6.10, 15.70),
-    "smlnet_s": (1.55, 4.02),
-    "smlnet_t": (0.98, 3.24),
-    "smlnet_wide": (13.4, 15.3),
-    "smlnet_half": (11.01, 6.87),
-    "smlnet_half_s": (9.20, 4.19),
+    "smlnet_full": (6.10, 15.70),
+    "smlnet_full_s": (1.55, 4.02),
+    "smlnet_full_t": (0.98, 3.24),
+    "smlnet_full_wide": (13.4, 15.3),
+    "smlnet": (11.01, 6.87),
+    "smlnet_s": (9.20, 4.19),
+    "smlnet_l": (24.2, 15.1),
     "smlnet_lite": (3.80, 0.541),
     "smlnet_test": (0.23, 0.73),
 }

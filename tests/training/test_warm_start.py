@@ -52,7 +52,7 @@ def test_switches_that_have_no_parameters_may_differ(workdir):
 @pytest.mark.parametrize(
     ("model", "sentence"),
     [
-        (VARIANTS["smlnet_t"], "holds weights of smlnet_test.*this run trains smlnet_t"),
+        (VARIANTS["smlnet_full_t"], "holds weights of smlnet_test.*this run trains smlnet_full_t"),
         (dataclasses.replace(NARROW, res_blocks=2), "model.res_blocks=1.*with 2"),
     ],
 )
