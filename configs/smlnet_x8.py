@@ -5,15 +5,12 @@ Cost:    11.01 M parameters, 6.87 GMACs an image, 22 % of SFMNet's; 8,940 steps 
 Command: python train.py --config=configs/smlnet_x8.py --workdir=W --config.data.train=A --config.data.val=B
 """
 
-from configs import smlnet_lite_x8
+from configs import smlnet_lite_x8_gpu
 
 
 def get_config():
-    config = smlnet_lite_x8.get_config()
+    config = smlnet_lite_x8_gpu.get_config()
     config.model.name = "smlnet"
-    config.data.zoom = (1.0, 1.1)
-    config.data.threads = 5
-    config.train.steps = 8_940
-    config.train.batch_size = 64
-    config.train.val_every = 1_110
+    config.model.mirror = True
+    config.model.consistency = 8
     return config
