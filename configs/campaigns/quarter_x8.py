@@ -32,6 +32,8 @@ MEMBERS = {
     "concat": {**SMLNET, "model.fusion": "concat"},
     "one_way": {**SMLNET, "model.two_way": False},
     "no_mfeb": {**SMLNET, "model.mfeb_kernels": ()},
+    "coarse_apart": {**SMLNET, **lite_x8.MEMBERS["coarse_apart"]},
+    "no_radial_gain": {**SMLNET, "model.radial_bands": 0},
 }  # fmt: skip
 
 
