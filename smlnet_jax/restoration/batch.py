@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import math
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -145,7 +146,7 @@ def _finish(job: Job, result: Restoration | UserError, folder: OutputFolder, opt
     began = time.monotonic()
     try:
         for index, face in enumerate(result.faces):
-            _write_face(face, job.names, index, folder.root, options)
+            _write_face(face, job, index, folder.root, options)
         write_photo(job.names.main, result.image, like=job.photo, depth=options.depth)
     except PhotoError as error:
         return Row(name, "failed", reason=f"its result {error.reason}")
@@ -161,13 +162,14 @@ def _finish(job: Job, result: Restoration | UserError, folder: OutputFolder, opt
     )
 
 
-def _write_face(face: RestoredFace, names: Names, index: int, root: Path, options: Options) -> None:
-    write_photo(names.face(root / CROPPED, index), face.before, depth=options.depth)
-    write_photo(names.face(root / RESTORED, index), face.after, depth=options.depth)
+def _write_face(face: RestoredFace, job: Job, index: int, root: Path, options: Options) -> None:
+    pictures = {CROPPED: face.before, RESTORED: face.after}
     if options.compare:
         before = resize(face.before, *face.after.shape[:2])  # bicubic, as the network saw it
-        pair = np.concatenate([before, face.after], axis=1)
-        write_photo(names.face(root / COMPARED, index), pair, depth=options.depth)
+        pictures[COMPARED] = np.concatenate([before, face.after], axis=1)
+    colours = dataclasses.replace(job.photo, alpha=None, exif=None)  # of the photograph only its profile
+    for folder, picture in pictures.items():
+        write_photo(job.names.face(root / folder, index), picture, like=colours, depth=options.depth)
 
 
 def _rounded(value: float | None) -> float | None:

@@ -19,6 +19,7 @@ from smlnet_jax.evaluation.weights import SELF_ENSEMBLE
 from smlnet_jax.export.pretrained import load_pretrained
 from smlnet_jax.models import SelfEnsemble
 from smlnet_jax.restoration.align import canonical_landmarks, crop, photo_to_crop
+from smlnet_jax.restoration.files import shown
 from smlnet_jax.restoration.identity import SAME_PERSON, SFace
 
 # Eyes, nose and corners of the mouth in scikit-image's portrait of Eileen Collins (NASA, public domain).
@@ -37,6 +38,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Restores, prints the scores, writes the picture; the exit code. Raises UserError."""
+    if args.output.suffix.lower() != ".png":
+        raise UserError(f"-o {shown(args.output)} must end in .png, which is what is written")
     model, params, card = load_pretrained(args.weights)
     keep_compilations()
     faces = Portrait([Face("astronaut", aligned_face(card.size))])

@@ -53,6 +53,7 @@ SIGNATURES = {
     b"BM": "BMP",
 }
 ORIENTATION, DETAILS = 0x0112, 0x8769  # EXIF tags; DETAILS holds a directory of its own
+JPEG_EXIF = 65533  # bytes of EXIF that a JPEG can hold
 STALE_DETAILS = (0xA002, 0xA003)  # width and height, wrong once the picture is turned or enlarged
 
 
@@ -142,12 +143,11 @@ def write_photo(
     if alpha is not None:
         levels = np.dstack([levels, quantize(alpha, depth)])
     icc = like.icc if like is not None else None
-    # In TIFF, EXIF would mix with the file's own tags.
-    exif = like.exif if like is not None and form != "TIFF" else None
+    exif = like.exif if like is not None and _holds(form, like.exif) else None
     with replacing(path) as file:
         try:
             if depth == 16:
-                file.write(wide.encode(levels, form, icc))
+                file.write(wide.encode(levels, form, icc, exif))
             else:
                 extra = {key: value for key, value in (("icc_profile", icc), ("exif", exif)) if value}
                 Image.fromarray(levels).save(file, form, **SAVE_OPTIONS[form], **extra)
@@ -245,13 +245,20 @@ def _from_array(array: np.ndarray) -> Photo:
 def _kept_exif(exif: Image.Exif) -> bytes | None:
     """The tags without orientation and size; None where there is nothing to keep or the block is damaged."""
     try:
-        exif.pop(ORIENTATION, None)
-        details = exif.get_ifd(DETAILS)
+        kept = Image.Exif()
+        kept.load(exif.tobytes())  # the tags themselves stay in the caller's picture
+        kept.pop(ORIENTATION, None)
+        details = kept.get_ifd(DETAILS)
         for tag in STALE_DETAILS:
             details.pop(tag, None)
-        return exif.tobytes() if len(exif) else None
+        return kept.tobytes() if len(kept) else None
     except Exception:  # an EXIF block is arbitrary bytes, and none of it is worth losing the picture
         return None
+
+
+def _holds(form: str, exif: bytes | None) -> bool:
+    """Whether a format takes these tags: TIFF would mix them with its own, JPEG has 64 KiB for them."""
+    return exif is not None and form != "TIFF" and (form != "JPEG" or len(exif) <= JPEG_EXIF)
 
 
 def _unit_range(levels: Shaped[np.ndarray, "*shape"]) -> Float[np.ndarray, "*shape"]:

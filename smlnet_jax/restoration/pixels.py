@@ -56,18 +56,16 @@ def levels(image: Image.Image) -> tuple[np.ndarray, np.ndarray | None, bytes | N
 
     uint16 for 16-bit grey, else uint8. Raises ValueError for numbers whose range nobody knows.
     """
+    icc = image.info.get("icc_profile")
     if image.mode.startswith("I") or image.mode == "F":
         rgb = _grey(image)
         key = image.info.get("transparency")  # PNG may name one grey level as transparent
-        return (
-            rgb,
-            np.where(rgb[..., 0] == key, 0, 65535).astype(np.uint16) if isinstance(key, int) else None,
-            None,
-        )
-    icc = image.info.get("icc_profile")
+        alpha = np.where(rgb[..., 0] == key, 0, 65535).astype(np.uint16) if isinstance(key, int) else None
+        return _managed_grey(rgb, icc), alpha, None
     if image.has_transparency_data:
         rgba = np.asarray(image.convert("RGBA"))
-        return rgba[..., :3], rgba[..., 3], _rgb_profile(icc)
+        managed = _colour_managed(image.convert("L"), icc) if image.mode in ("L", "LA") else None
+        return rgba[..., :3] if managed is None else np.asarray(managed), rgba[..., 3], _rgb_profile(icc)
     managed = _colour_managed(image, icc)
     if managed is not None:
         return np.asarray(managed), None, None
@@ -97,6 +95,16 @@ def _grey(image: Image.Image) -> UInt16[np.ndarray, "h w 3"]:
     return np.repeat(grey[..., None], 3, axis=2)
 
 
+def _managed_grey(rgb: UInt16[np.ndarray, "h w 3"], icc: bytes | None) -> UInt16[np.ndarray, "h w 3"]:
+    """16-bit grey in sRGB by its profile, whose curve is drawn through 256 levels that Pillow converts."""
+    ramp = np.arange(256)
+    curve = _colour_managed(Image.fromarray(ramp.astype(np.uint8)[None]), icc)
+    if curve is None:
+        return rgb
+    levels = np.interp(np.arange(65536), ramp * 257, np.asarray(curve)[0, :, 0] * 257.0)
+    return np.rint(levels).astype(np.uint16)[rgb]
+
+
 def _colour_managed(image: Image.Image, icc: bytes | None) -> Image.Image | None:
     """In sRGB, where the profile speaks of the file's own channels; None where there is nothing to go by."""
     if image.mode not in PROFILE_SPACES:
@@ -108,8 +116,10 @@ def _colour_managed(image: Image.Image, icc: bytes | None) -> Image.Image | None
             profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB"))
         else:
             return None
-        srgb = ImageCms.createProfile("sRGB")
-        return ImageCms.profileToProfile(image, profile, srgb, ImageCms.Intent.RELATIVE_COLORIMETRIC, "RGB")
+        srgb, intent = ImageCms.createProfile("sRGB"), ImageCms.Intent.RELATIVE_COLORIMETRIC
+        # Little CMS draws a curve through 33 points unless told not to: dark grey is then off by 10 levels.
+        exact = ImageCms.Flags.NOOPTIMIZE if image.mode == "L" else ImageCms.Flags.NONE
+        return ImageCms.profileToProfile(image, profile, srgb, intent, "RGB", flags=exact)
     except (ImageCms.PyCMSError, OSError):
         return None  # a damaged profile must not cost the picture
 

@@ -33,6 +33,7 @@ CONTAINERS = {".mp4": "mp4", ".mkv": "matroska"}
 HDR_CURVES = (16, 18)  # PQ and HLG (ITU-T H.273, transfer characteristics): no network of ours has seen them
 BT709 = 1  # the same table's number of HD's primaries, curve and matrix
 HD_HEIGHT = 720  # an untagged video is taken as BT.709 from here on, below as BT.601, as players do
+SMPTE_170M = 6  # BT.601 by its usual tag (ITU-T H.273, matrix coefficients), which the library does not know
 ENCODER_OPTIONS = {"crf": "16", "preset": "medium"}
 
 
@@ -193,9 +194,10 @@ def _refuse(frame: Any, name: str, options: Options) -> None:
 
 def _rgb(frame: Any) -> UInt8[np.ndarray, "h w 3"]:
     """Upright. Untagged colours are read as players read them."""
-    tagged = Colorspace(frame.colorspace) if frame.colorspace in iter(Colorspace) else None
-    untagged = Colorspace.ITU709 if frame.height >= HD_HEIGHT else Colorspace.ITU601
-    rgb = frame.reformat(format="rgb24", src_colorspace=tagged or untagged).to_ndarray()
+    guess = Colorspace.ITU709 if frame.height >= HD_HEIGHT else Colorspace.ITU601
+    tagged = Colorspace.ITU601 if frame.colorspace == SMPTE_170M else frame.colorspace
+    space = Colorspace(tagged) if tagged in iter(Colorspace) else guess
+    rgb = frame.reformat(format="rgb24", src_colorspace=space).to_ndarray()
     return np.ascontiguousarray(np.rot90(rgb, round(frame.rotation / 90)))  # both count anti-clockwise
 
 

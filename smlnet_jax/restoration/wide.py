@@ -1,7 +1,7 @@
 """16 bits a channel in colour: Pillow keeps 8 of them on reading and cannot write them.
 
 Reading is OpenCV's, checked against Pillow's 8 bits of the same file; PNG is written by OpenCV, with the
-profile added, and TIFF by tifffile.
+profile and tags added, and TIFF by tifffile.
 """
 
 from __future__ import annotations
@@ -40,8 +40,13 @@ def decode(
     return finer, alpha.astype(np.uint16) * 257
 
 
-def encode(levels: UInt16[np.ndarray, "h w c"], form: str, icc: bytes | None) -> bytes:
-    """A PNG or TIFF file of RGB or RGBA (straight alpha) with 16 bits a channel, losslessly compressed."""
+def encode(
+    levels: UInt16[np.ndarray, "h w c"], form: str, icc: bytes | None, exif: bytes | None = None
+) -> bytes:
+    """A PNG or TIFF file of RGB or RGBA (straight alpha) with 16 bits a channel, losslessly compressed.
+
+    `exif`, as Pillow has it, goes into PNG only.
+    """
     if form == "TIFF":
         import tifffile
 
@@ -63,13 +68,11 @@ def encode(levels: UInt16[np.ndarray, "h w c"], form: str, icc: bytes | None) ->
     written, data = cv2.imencode(".png", levels[..., order], [cv2.IMWRITE_PNG_COMPRESSION, 3])
     if not written:
         raise ValueError("OpenCV could not encode it")
-    return _with_profile(data.tobytes(), icc)
+    png = data.tobytes()
+    profile = _chunk(b"iCCP", b"ICC profile\0\0" + zlib.compress(icc)) if icc else b""
+    tags = _chunk(b"eXIf", exif.removeprefix(b"Exif\0\0")) if exif else b""
+    return png[:33] + profile + tags + png[33:]  # behind IHDR, which ends at byte 33 of every PNG
 
 
-def _with_profile(png: bytes, icc: bytes | None) -> bytes:
-    """Adds an iCCP chunk behind IHDR, which ends at byte 33 of every PNG."""
-    if not icc:
-        return png
-    body = b"iCCP" + b"ICC profile\0\0" + zlib.compress(icc)
-    chunk = struct.pack(">I", len(body) - 4) + body + struct.pack(">I", zlib.crc32(body))
-    return png[:33] + chunk + png[33:]
+def _chunk(kind: bytes, body: bytes) -> bytes:
+    return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))

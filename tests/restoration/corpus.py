@@ -71,13 +71,22 @@ def cmyk_profile() -> bytes:
     identity = struct.pack(">9i", 65536, 0, 0, 0, 65536, 0, 0, 0, 65536)
     ramp = bytes(range(256))
     table = b"mft1" + bytes(4) + bytes((4, 3, 2, 0)) + identity + ramp * 4 + bytes(nodes) + ramp * 3
-    tags = {b"A2B0": table, b"wtpt": b"XYZ " + bytes(4) + struct.pack(">3i", 63190, 65536, 54061)}
+    return _profile(b"prtr", b"CMYK", b"Lab ", {b"A2B0": table})
+
+
+def grey_profile() -> bytes:
+    """Grey whose levels are proportional to light (gamma 1): far brighter in sRGB than the same numbers."""
+    return _profile(b"mntr", b"GRAY", b"XYZ ", {b"kTRC": b"curv" + bytes(8)})
+
+
+def _profile(kind: bytes, space: bytes, connection: bytes, tags: dict[bytes, bytes]) -> bytes:
+    tags = {**tags, b"wtpt": b"XYZ " + bytes(4) + struct.pack(">3i", 63190, 65536, 54061)}
     offset, entries, body = 132 + 12 * len(tags), b"", b""
     for name, data in tags.items():
         data += bytes(-len(data) % 4)
         entries += name + struct.pack(">II", offset + len(body), len(data))
         body += data
-    header = struct.pack(">I4sI4s4s4s", offset + len(body), b"none", 0x02100000, b"prtr", b"CMYK", b"Lab ")
+    header = struct.pack(">I4sI4s4s4s", offset + len(body), b"none", 0x02100000, kind, space, connection)
     header += bytes(12) + b"acsp" + bytes(28) + struct.pack(">3i", 63190, 65536, 54061)
     return header.ljust(128, b"\0") + struct.pack(">I", len(tags)) + entries + body
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from corpus import bad_files, colours, encoded, good_files, write_files
 from fake import FakeRestorer, arguments, run_command
-from PIL import Image
+from PIL import Image, ImageCms
 
 from smlnet_jax.errors import UserError
 from smlnet_jax.restoration import batch, command
@@ -87,6 +87,15 @@ def test_alpha_and_orientation_reach_the_output(tmp_path):
     written = read_photo(tmp_path / "out/restored_imgs/a.png")
     assert written.rgb.shape == (64, 48, 3)
     assert written.alpha is not None and written.alpha[0, 0] < 5 and written.alpha[-1, 0] > 243
+
+
+def test_every_picture_of_a_face_has_the_colours_of_its_photograph(tmp_path):
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    write_files(tmp_path, {"a.png": encoded(colours(), "PNG", icc_profile=profile)})
+    assert run_command(tmp_path / "a.png", "-o", tmp_path / "out", "--compare") == 0
+    written = sorted((tmp_path / "out").rglob("*.png"))
+    assert len(written) == 4
+    assert all(read_photo(path).icc == profile for path in written)
 
 
 def test_photograph_without_a_face_is_passed_on_and_named(tmp_path, capfd):

@@ -80,6 +80,8 @@ def test_broken_weights_and_unwritable_output_are_one_sentence(weights, tmp_path
     (tmp_path / "file").write_text("")
     with pytest.raises(UserError, match="choose another -o"):
         demo.run(_args("-o", tmp_path / "file/out.png"))
+    with pytest.raises(UserError, match=r"out\.jpg must end in \.png"):
+        demo.run(_args("-o", tmp_path / "out.jpg"))
     weights["step"] = np.float32(np.nan)
     with pytest.raises(UserError, match="these weights are broken"):
         demo.run(_args("-o", tmp_path / "out.png"))

@@ -11,6 +11,7 @@ from corpus import (
     cmyk_profile,
     colours,
     encoded,
+    grey_profile,
     oriented,
     png_chunk,
     wide_colours,
@@ -136,6 +137,56 @@ def test_grey_profile_is_applied_and_not_passed_on_to_rgb():
     photo = read_photo(encoded(Image.fromarray(colours()).convert("L"), "PNG", icc_profile=bytes(lab)))
     assert photo.icc is None
     assert (photo.rgb[..., 0] == photo.rgb[..., 2]).all()
+
+
+@pytest.mark.parametrize("kind", ["L", "LA", "transparent", "I;16"])
+def test_grey_profile_counts_with_alpha_and_in_sixteen_bits_too(kind):
+    """Linear light of 64 levels is 137 in sRGB."""
+    grey = Image.new("L", (8, 8), 64)
+    options = {}
+    if kind == "LA":
+        grey = Image.merge("LA", (grey, Image.new("L", (8, 8), 200)))
+    if kind == "transparent":
+        options["transparency"] = 3
+    if kind == "I;16":
+        grey = Image.fromarray(np.full((8, 8), 64 * 257, np.uint16))
+    photo = read_photo(encoded(grey, "PNG", icc_profile=grey_profile(), **options))
+    assert photo.depth == (16 if kind == "I;16" else 8) and photo.icc is None
+    np.testing.assert_allclose(photo.pixels() * 255, 137, atol=1)
+    if kind == "LA":
+        assert (photo.alpha == 200).all()
+
+
+def test_sixteen_bits_of_grey_keep_their_order_under_a_profile():
+    ramp = np.arange(65536, dtype=np.uint16).reshape(256, 256)
+    rgb = read_photo(encoded(ramp, "PNG", icc_profile=grey_profile())).rgb[..., 0].ravel().astype(int)
+    assert rgb[0] == 0 and rgb[-1] == 65535 and (np.diff(rgb) >= 0).all()
+    linear = np.arange(65536) / 65535
+    srgb = np.where(linear < 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)
+    assert np.abs(rgb / 65535 - srgb)[1024:].max() < 1 / 255
+
+
+def test_picture_of_the_caller_keeps_its_tags_and_is_upright_every_time():
+    with Image.open(io.BytesIO(oriented(6, "JPEG"))) as picture:
+        first, second = as_photo(picture), as_photo(picture)
+        assert picture.getexif()[0x0112] == 6
+    np.testing.assert_array_equal(first.rgb, second.rgb)
+
+
+@pytest.mark.parametrize("depth", [8, 16])
+def test_tags_are_kept_in_png_of_either_depth(tmp_path, depth):
+    photo = read_photo(oriented(6, "JPEG"))
+    write_photo(tmp_path / "out.png", photo.pixels(), like=photo, depth=depth)
+    with Image.open(tmp_path / "out.png") as written:
+        assert written.getexif()[0x013B] == "A. Photographer"
+
+
+def test_tags_that_a_jpeg_cannot_hold_do_not_cost_the_picture(tmp_path):
+    tags = Image.Exif()
+    tags[0x010E] = "a long story " * 6000
+    photo = read_photo(encoded(colours(), "PNG", exif=tags))
+    write_photo(tmp_path / "out.jpg", photo.pixels(), like=photo)
+    assert read_photo(tmp_path / "out.jpg").exif is None
 
 
 @pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGBA", "CMYK", "YCbCr"])

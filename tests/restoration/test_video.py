@@ -15,7 +15,7 @@ from smlnet_jax.restoration.video import container_suffix, restore_video
 av = pytest.importorskip("av")
 
 GREEN, RED = (20, 200, 90), (200, 40, 40)
-BT601, BT709, PQ = 5, 1, 16
+BT601, SMPTE_170M, BT709, PQ = 5, 6, 1, 16
 
 
 def _video(
@@ -43,7 +43,7 @@ def _video(
         picture[:] = RED
         picture[: size[1] // 2] = GREEN
         for number in range(frames):
-            space = av.video.reformatter.Colorspace(matrix)
+            space = av.video.reformatter.Colorspace(BT601 if matrix == SMPTE_170M else matrix)
             frame = av.VideoFrame.from_ndarray(picture, "rgb24").reformat(
                 format="yuv420p", dst_colorspace=space
             )
@@ -89,6 +89,13 @@ def test_every_frame_is_restored_in_its_own_colours_and_the_sound_is_untouched(t
     )  # the fake halves the brightness
     np.testing.assert_allclose(pictures[5][-4, -4], np.array(RED) / 2, atol=4)
     assert _sound(restored) == _sound(original) and len(_sound(original)) > 5
+
+
+@pytest.mark.parametrize("matrix", [BT601, SMPTE_170M, BT709])
+def test_colours_of_a_large_video_are_those_of_its_tag(tmp_path, matrix):
+    """Untagged, 720 lines would be BT.709."""
+    picture = _pictures(_restored(tmp_path, _video(frames=1, size=(64, 720), matrix=matrix)))[0]
+    np.testing.assert_allclose(picture[-4, -4], np.array(RED) / 2, atol=4)
 
 
 @pytest.mark.parametrize(("rotation", "corner"), [(90, (4, 4)), (-90, (4, -4)), (180, (-4, 4))])
