@@ -195,7 +195,7 @@ def model_config(values: str | Mapping[str, Any]) -> NetworkConfig:
     """A network's name, or {"name": network, field: value, ...}, to its config; None keeps what is."""
     values = {"name": values} if isinstance(values, str) else values
     name = values.get("name", "smlnet")
-    if name not in NETWORKS:
+    if not isinstance(name, str) or name not in NETWORKS:
         raise UserError(f"model.name={name!r} is unknown; {_suggest(str(name), NETWORKS)}")
     own = _fields(type(NETWORKS[name]))
     of_others = [key for key in model_fields() if key not in own]

@@ -87,8 +87,11 @@ class Results:
     lr_kernel: str
     datasets: Mapping[str, SetResult]
 
-    def to_json(self, weights: str) -> dict[str, Any]:
-        """The content of eval.json. A mean that is not finite is null: JSON has no other word for it."""
+    def to_json(self, weights: str, *, own: bool = False) -> dict[str, Any]:
+        """The content of eval.json; `own`: the weights are those of the workdir that it is written into.
+
+        A mean that is not finite is null: JSON has no other word for it.
+        """
 
         def means(found: SetResult, who: str) -> dict[str, dict[str, float | None]]:
             return {
@@ -101,6 +104,7 @@ class Results:
 
         return {
             "weights": weights,
+            "own": own,
             "scale": self.scale,
             "lr_kernel": self.lr_kernel,
             "datasets": {

@@ -9,6 +9,7 @@ Lanczos enlargement.
 from __future__ import annotations
 
 import dataclasses
+import importlib.util
 import math
 import sys
 from collections.abc import Iterable, Iterator, Sequence
@@ -24,6 +25,7 @@ from smlnet_jax.config import Config
 from smlnet_jax.data.sources import image_files
 from smlnet_jax.errors import UserError
 from smlnet_jax.evaluation import datasets, weights
+from smlnet_jax.evaluation.run import refused
 from smlnet_jax.files import write_json
 from smlnet_jax.metrics.psnr import psnr
 from smlnet_jax.metrics.ssim import ssim
@@ -148,8 +150,16 @@ def run(config: Config, workdir: Path) -> int:
     """Scores `config.eval.weights` on `config.eval.photos` and `config.eval.portraits`; the exit code.
 
     Prints the means and writes every face's scores into real_world.json. Raises `UserError` for folders,
-    photographs or weights that cannot be used.
+    photographs or weights that cannot be used, and, before anything is restored, for a workdir that cannot
+    be.
     """
+    if config.eval.data:
+        raise UserError(
+            "eval.data is of aligned faces, and is scored in a run of its own; leave it out, or eval.photos "
+            "and eval.portraits"
+        )
+    if importlib.util.find_spec("skimage") is None:
+        raise UserError("blur is measured by a package that is not installed; pip install scikit-image")
     photos, portraits = (
         datasets.parse(text) if text else {} for text in (config.eval.photos, config.eval.portraits)
     )
@@ -158,8 +168,9 @@ def run(config: Config, workdir: Path) -> int:
             f"eval.photos and eval.portraits both have {min(both)}; call one of them otherwise, as in "
             "NAME=FOLDER"
         )
+    first = slice(config.eval.limit or None)
     files = {
-        score: {name: photographs_in(Path(folder)) for name, folder in folders.items()}
+        score: {name: photographs_in(Path(folder))[first] for name, folder in folders.items()}
         for score, folders in ((score_photographs, photos), (score_portraits, portraits))
     }
     loaded = weights.load(config.eval.weights, workdir, self_ensemble=config.eval.self_ensemble)
@@ -169,6 +180,8 @@ def run(config: Config, workdir: Path) -> int:
         )
     for note in weights.trained_otherwise(loaded, scale=config.data.scale):
         print(f"note: {note}", file=sys.stderr)
+    with refused(workdir):
+        workdir.mkdir(parents=True, exist_ok=True)
     detector = YuNet()
     restorer = Restorer(
         loaded.model,

@@ -68,7 +68,7 @@ def run(config: Config, workdir: Path) -> int:
                 write_set(name, found[name], workdir / "eval")
 
     results = Results(config.data.scale, config.data.lr_kernel, found)
-    write_json(workdir / "eval.json", results.to_json(loaded.label))
+    write_json(workdir / "eval.json", results.to_json(loaded.label, own=loaded.own))
     print(f"written: {workdir / 'eval.json'}, and in {workdir / 'eval'} a CSV and a picture of each set")
     return 0
 

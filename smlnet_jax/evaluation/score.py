@@ -17,7 +17,7 @@ from smlnet_jax.evaluation.tables import align, csv_bytes
 from smlnet_jax.files import json_bytes
 from smlnet_jax.metrics import PROTOCOLS, protocols
 from smlnet_jax.metrics.bands import EDGES, band_names
-from smlnet_jax.restoration.files import replacing
+from smlnet_jax.restoration.files import replacing, shown
 
 # Columns beyond the protocols and bands: what the table calls them, and how it writes them.
 FURTHER = {
@@ -76,6 +76,11 @@ def run(args: argparse.Namespace) -> int:
     wanted = Wanted(
         args.scale, args.identity, args.lpips, args.fid, args.fid_reference, args.no_reference, args.niqe
     )
+    for flag, path, suffix in (("-o", args.output, ".json"), ("--csv", args.csv, ".csv")):
+        if path and path.suffix.lower() != suffix:
+            raise UserError(
+                f"{flag} {shown(path)} must end in {suffix}, so that no picture is replaced by mistake"
+            )
     with contextlib.ExitStack() as outputs:  # opened first: what cannot be written is not scored in vain
         files = [path and outputs.enter_context(replacing(path)) for path in (args.output, args.csv)]
         found, names = _score(args, wanted)
@@ -83,23 +88,20 @@ def run(args: argparse.Namespace) -> int:
         for file, content in zip(files, contents, strict=True):
             if file:
                 file.write(content)
+    against = f"against {shown(args.hr)}" if args.hr else "without originals"
+    for name, reason in found.left_out.items():
+        print(f"note: {name} is left out: {reason}", file=sys.stderr)
+    print(f"{shown(args.sr)} {against}: {len(found.names)} images, means over them\n\n{table(found, names)}")
     return 0
 
 
 def _score(args: argparse.Namespace, wanted: Wanted) -> tuple[FolderScores, tuple[str, ...]]:
-    """Scores and prints; the protocols, too, of which there are none without originals."""
-    names: tuple[str, ...] = ()
+    """Scores, and protocols, of which there are none without originals."""
     if args.hr is None:
         _refuse_what_needs_originals(args)
-        found, against = score_alone(args.sr, images_in(args.sr), wanted), "without originals"
-    else:
-        names = _protocols(",".join(PROTOCOLS) if args.protocols is None else args.protocols)
-        found = score_pairs(pair_folders(args.sr, args.hr, args.suffix), names, wanted)
-        against = f"against {args.hr}"
-    for name, reason in found.left_out.items():
-        print(f"note: {name} is left out: {reason}", file=sys.stderr)
-    print(f"{args.sr} {against}: {len(found.names)} images, means over them\n\n{table(found, names)}")
-    return found, names
+        return score_alone(args.sr, images_in(args.sr), wanted), ()
+    names = _protocols(",".join(PROTOCOLS) if args.protocols is None else args.protocols)
+    return score_pairs(pair_folders(args.sr, args.hr, args.suffix), names, wanted), names
 
 
 def table(found: FolderScores, names: tuple[str, ...]) -> str:

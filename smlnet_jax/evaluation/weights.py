@@ -18,6 +18,7 @@ class Loaded(NamedTuple):
     model: Model | None  # None: bicubic alone
     params: Any
     data: Mapping[str, Any] = MappingProxyType({})  # scale and lr_kernel that they were trained with
+    own: bool = False  # whether they are those of the workdir
 
 
 def load(what: str, workdir: Path | str, *, self_ensemble: bool = False) -> Loaded:
@@ -54,7 +55,8 @@ def _load(what: str, workdir: Path | str) -> Loaded:
         from smlnet_jax.training.checkpoint import load_weights
 
         config, params, info = load_weights(Path(what or workdir))
-        return Loaded(str(what or workdir), create(config), params, info["config"].get("data", {}))
+        own = Path(what or workdir).resolve() == Path(workdir).resolve()
+        return Loaded(str(what or workdir), create(config), params, info["config"].get("data", {}), own)
     if not what:
         raise UserError(
             f"{workdir} holds no checkpoints; give the --workdir of a training run, or "

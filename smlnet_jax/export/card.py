@@ -116,7 +116,7 @@ def card_from_json(text: str | bytes, where: str) -> Card:
     """Reads config.json back. Raises `UserError`, beginning with `where`, for anything but a card."""
     try:
         values = json.loads(text)
-    except ValueError as error:  # not JSON, or not UTF-8
+    except (ValueError, RecursionError) as error:  # not JSON, not UTF-8, or a thousand brackets deep
         raise UserError(f"{where} is not JSON ({error}); export the weights again") from error
     version = values.pop("format", None) if isinstance(values, dict) else None
     if not isinstance(version, int):

@@ -84,12 +84,12 @@ def learning_curve(rows: list[dict[str, Any]]) -> tuple[tuple[Point, ...], str]:
 def is_current(eval_json: Path, workdir: Path) -> bool:
     """Whether a run's own eval.json scored the run itself, and after its last checkpoint."""
     try:
-        label = json.loads(eval_json.read_text(encoding="utf-8")).get("weights", "")
-    except (ValueError, AttributeError):
+        found = json.loads(eval_json.read_text(encoding="utf-8"))
+        is_own = found.get("own") is True and not found["weights"].endswith(SELF_ENSEMBLE)
+    except (ValueError, KeyError, AttributeError):
         return False
     folder = workdir / "checkpoints"
     saved = (path.stat().st_mtime for pattern in ("*", "*/*") for path in folder.glob(pattern))
-    is_own = Path(label).name == workdir.resolve().name
     return is_own and eval_json.stat().st_mtime >= max(saved, default=0.0)
 
 

@@ -17,9 +17,9 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import UInt8
 
-from smlnet_jax.data.sources import image_files
 from smlnet_jax.errors import UserError, one_line_errors
 from smlnet_jax.evaluation.folders import read_image
+from smlnet_jax.evaluation.pairing import images_in
 from smlnet_jax.metrics.explain import explain
 from smlnet_jax.metrics.fid import Moments, frechet_distance, read_gaussian, write_gaussian
 from smlnet_jax.metrics.inception import Inception
@@ -78,18 +78,16 @@ def _explain(args: argparse.Namespace) -> None:
 
 
 def _fit_niqe(args: argparse.Namespace) -> None:
-    model = fit(_images(args.folder))
-    with replacing(args.output) as file:
-        write_natural_model(file, model)
+    with replacing(args.output) as file:  # opened first: what cannot be written is not computed in vain
+        write_natural_model(file, fit(_images(args.folder)))
     print(f"written: {args.output}; figures by this model compare with no others")
 
 
 def _fid_statistics(args: argparse.Namespace) -> None:
     network = Inception(args.network)
-    moments = functools.reduce(
-        Moments.merge, (Moments.of(network(image[None])) for image in _images(args.folder))
-    )
     with replacing(args.output) as file:
+        features = (Moments.of(network(image[None])) for image in _images(args.folder))
+        moments = functools.reduce(Moments.merge, features)
         write_gaussian(file, moments.compute())
     print(f"written: {args.output}, of {moments.count} images")
 
@@ -100,10 +98,7 @@ def _fid(args: argparse.Namespace) -> None:
 
 def _images(folder: Path) -> Iterator[Image]:
     """The images below a folder. Raises `UserError` if there are none."""
-    files = image_files(folder) if folder.is_dir() else []
-    if not files:
-        raise UserError(f"{folder} holds no JPEG, PNG or WebP image; give the folder that does")
-    return (read_image(file) for file in files)
+    return map(read_image, images_in(folder))
 
 
 if __name__ == "__main__":

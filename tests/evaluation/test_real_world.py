@@ -150,6 +150,29 @@ def test_a_run_prints_and_writes_every_set(detector, astronaut, tmp_path, monkey
     assert "note: the weights were trained with data.scale=4, and are used with 8" in told.err
 
 
+def test_a_run_stops_at_its_limit(detector, astronaut, tmp_path, monkeypatch):
+    for name in "ab":
+        Image.fromarray(astronaut).resize((256, 256)).save(tmp_path / f"{name}.png")
+    monkeypatch.setattr(weights, "load", lambda *_, **__: weights.Loaded("gain", *network()))
+    settings = dataclasses.replace(Config().eval, photos=f"loose={tmp_path}", limit=1)
+    assert real_world.run(dataclasses.replace(Config(), eval=settings), tmp_path / "run") == 0
+    written = json.loads((tmp_path / "run" / "real_world.json").read_text())
+    assert written["sets"]["loose"]["photographs"] == 1
+
+
+def test_what_cannot_be_is_said_before_anything_is_restored(astronaut, tmp_path, monkeypatch):
+    monkeypatch.setattr(weights, "load", lambda *_, **__: weights.Loaded("gain", *network()))
+    monkeypatch.setattr(real_world, "score_photographs", lambda *_, **__: pytest.fail("restored in vain"))
+    Image.fromarray(astronaut).save(tmp_path / "a.png")
+    settings = dataclasses.replace(Config().eval, photos=f"loose={tmp_path}")
+    config = dataclasses.replace(Config(), eval=settings)
+    with pytest.raises(UserError, match="cannot write the results into"):
+        real_world.run(config, tmp_path / "a.png")
+    both = dataclasses.replace(config, eval=dataclasses.replace(settings, data=f"faces={tmp_path}"))
+    with pytest.raises(UserError, match=r"eval\.data is of aligned faces"):
+        real_world.run(both, tmp_path / "run")
+
+
 def test_photographs_and_portraits_of_one_name_are_refused(tmp_path):
     settings = dataclasses.replace(Config().eval, photos=f"a={tmp_path}", portraits=f"a={tmp_path}")
     with pytest.raises(UserError, match=r"eval\.photos and eval\.portraits both have a"):

@@ -35,6 +35,7 @@ def test_bicubic_run_writes_scores_csv_and_picture(folder, tmp_path, capsys):
 
     written = json.loads((tmp_path / "run" / "eval.json").read_text())
     assert (written["weights"], written["scale"], written["lr_kernel"]) == ("bicubic", 4, "pil_bicubic")
+    assert written["own"] is False
     assert written["datasets"]["seven"]["n"] == 7
     assert written["datasets"]["seven"]["protocols"] == written["datasets"]["seven"]["bicubic"]
 

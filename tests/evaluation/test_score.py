@@ -260,6 +260,8 @@ def test_names_that_do_not_pair_are_listed_and_nothing_is_scored(results, tmp_pa
         (["--scale", "1"], "--scale=1 reduces nothing"),
         (["--suffix", "_x8"], "do not pair by name"),
         (["-o", "sr/000.png/means.json", "--protocols", "rgb"], "cannot be written"),
+        (["-o", "hr/000.png"], "-o hr/000.png must end in .json"),
+        (["--csv", "means.json"], "--csv means.json must end in .csv"),
     ],
 )
 def test_flag_that_does_not_fit_is_explained(flags, sentence, results, capsys):

@@ -6,7 +6,7 @@ from smlnet_jax.models import SelfEnsemble
 
 
 def test_bicubic_needs_no_model():
-    assert load("bicubic", "anywhere") == ("bicubic", None, {}, {})
+    assert load("bicubic", "anywhere") == ("bicubic", None, {}, {}, False)
 
 
 @pytest.mark.parametrize("what", ["smlnet_x8_of_nobody", "no/such/folder"])
@@ -21,7 +21,7 @@ def test_workdir_without_a_checkpoint_is_refused_by_name(tmp_path):
 
 
 def test_a_self_ensemble_is_named_in_the_label():
-    label, model, params, _ = load("smlnet_lite_x8", "", self_ensemble=True)
+    label, model, params, *_ = load("smlnet_lite_x8", "", self_ensemble=True)
     assert label == "smlnet_lite_x8 (self-ensemble)"
     assert isinstance(model, SelfEnsemble)
     assert model.config == load("smlnet_lite_x8", "").model.config

@@ -67,10 +67,17 @@ def test_model_of_a_card_does_not_follow_later_changes_of_the_variant(full):
     assert model.spat_widths == (24, 24, 24, 24) and model.attention_heads == 4
 
 
-@pytest.mark.parametrize("text", [b"", b"{", b"\xff\xfe", b"[]", b"null", b'"card"'])
+@pytest.mark.parametrize("text", [b"", b"{", b"\xff\xfe", b"[]", b"null", b'"card"', b"[" * 100_000])
 def test_anything_but_a_card_is_refused_with_its_place(text):
     with pytest.raises(UserError, match=r"^here/config\.json is not"):
         card_from_json(text, "here/config.json")
+
+
+def test_card_whose_network_has_no_name_is_refused(full):
+    values = json.loads(full.to_json())
+    values["model"]["name"] = ["smlnet"]
+    with pytest.raises(UserError, match=r"model\.name=\['smlnet'\] is unknown"):
+        card_from_json(json.dumps(values), "config.json")
 
 
 def test_page_says_what_the_card_knows(full):

@@ -49,11 +49,13 @@ def _export(*given) -> int:
     return command.run(parser.parse_args([str(one) for one in (*given, "--no-speed")]))
 
 
-def _score(path, weights="tiny", psnr=25.0):
+def _score(path, weights="tiny", psnr=25.0, own=True):
     scores = {"sparnet": {"psnr": psnr, "ssim": 0.7}}
     found = {"lfw": {"n": 3, "protocols": scores, "bicubic": scores}}
     path.write_text(
-        json.dumps({"weights": weights, "scale": 4, "lr_kernel": "pil_bicubic", "datasets": found})
+        json.dumps(
+            {"weights": weights, "own": own, "scale": 4, "lr_kernel": "pil_bicubic", "datasets": found}
+        )
     )
 
 
@@ -131,7 +133,7 @@ def test_latest_weights_do_not_take_the_scores_of_the_best(run, tmp_path, params
 
 
 def test_scores_of_other_weights_are_left_out_and_it_is_told(run, tmp_path, capsys):
-    _score(run / "eval.json", weights="bicubic")
+    _score(run / "eval.json", weights="bicubic", own=False)
     _export(run, "-o", tmp_path / "out")
     assert load_card(tmp_path / "out").scores == {}
     assert "eval.json" in capsys.readouterr().err

@@ -29,6 +29,7 @@ def _eval_json(path, **changes):
     scores = {"psnr": 25.0, "ssim": 0.7}
     found = {
         "weights": str(path.parent),
+        "own": True,
         "scale": 8,
         "lr_kernel": "pil_bicubic",
         "datasets": {"lfw": {"n": 3, "protocols": {"sparnet": scores}, "bicubic": {"sparnet": scores}}},
@@ -118,7 +119,11 @@ def test_own_scores_count_only_while_no_checkpoint_is_newer(tmp_path):
 
 
 def test_scores_of_other_weights_in_the_same_workdir_are_not_its_own(tmp_path):
-    assert not workdir.is_current(_eval_json(tmp_path / "eval.json", weights="bicubic"), tmp_path)
+    assert workdir.is_current(_eval_json(tmp_path / "eval.json"), tmp_path)
+    pretrained = _eval_json(tmp_path / "eval.json", weights=tmp_path.name, own=False)
+    assert not workdir.is_current(pretrained, tmp_path)
+    twice = _eval_json(tmp_path / "eval.json", weights=f"{tmp_path} (self-ensemble)")
+    assert not workdir.is_current(twice, tmp_path)
     (tmp_path / "eval.json").write_text("[]")
     assert not workdir.is_current(tmp_path / "eval.json", tmp_path)
 

@@ -42,7 +42,8 @@ def test_fid_of_statistics_and_features_of_files(images, tmp_path, capsys, monke
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["fit-niqe", "nowhere", "-o", "model.npz"], "nowhere holds no JPEG, PNG or WebP image"),
+        (["fit-niqe", "nowhere", "-o", "model.npz"], "nowhere is not there"),
+        (["fit-niqe", "photographs", "-o", "photographs"], "photographs: cannot be written (Is a directory)"),
         (["fid", "one.npz", "other.npz"], "one.npz cannot be read"),
         (["fid-statistics", "net.onnx", "photographs", "-o", "stats.npz"], "net.onnx is not there"),
     ],
