@@ -69,7 +69,7 @@ class OptimConfig:
     final_lr: float = 1e-6
     schedule: str = "cosine"  # cosine | constant
     warmup_steps: int = 500  # at most a tenth of the run is spent on it
-    b1: float = 0.9
+    b1: float = 0.9  # of Adam; Muon's momentum is 0.95
     b2: float = 0.99
     clip: float = 1.0  # global gradient norm; 0 = off
     ema: float = 0.999  # 0 = off; ramps up as (1 + t) / (10 + t)

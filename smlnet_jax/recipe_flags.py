@@ -26,7 +26,8 @@ def run(job: Callable[[Config, Path], int], workdir_help: str) -> NoReturn:
     def main(_: Sequence[str]) -> int:
         if not workdir.value:
             raise UserError("--workdir is empty; give a folder, as --workdir=runs/first")
-        return job(from_config_dict(config.value), Path(workdir.value or ""))
+        folder = Path(workdir.value).expanduser()  # a shell leaves the ~ of --workdir=~/x alone
+        return job(from_config_dict(config.value), folder)
 
     try:
         sys.exit(one_line_errors(app.run)(one_line_errors(main), flags_parser=parse))

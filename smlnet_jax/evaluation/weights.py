@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -49,6 +50,7 @@ def trained_otherwise(loaded: Loaded, **now: Any) -> Iterator[str]:
 
 
 def _load(what: str, workdir: Path | str) -> Loaded:
+    what = os.path.expanduser(what)  # noqa: PTH111  a name is no path; a shell leaves --flag=~/x alone
     if what == "bicubic":
         return Loaded(what, None, {})
     if is_workdir(what or workdir):

@@ -19,10 +19,13 @@ import jax
 import jax.numpy as jnp
 import orbax.checkpoint as ocp
 from absl import logging
+from jax.experimental import multihost_utils
 from orbax.checkpoint import checkpoint_managers as policies
+from orbax.checkpoint.checkpoint_manager import METRIC_ITEM_NAME
 
 from smlnet_jax.config import Config, model_config, to_dict
 from smlnet_jax.errors import UserError
+from smlnet_jax.files import write_json
 from smlnet_jax.models import NetworkConfig, Params, create
 from smlnet_jax.training.state import TrainState
 
@@ -42,7 +45,7 @@ class Checkpoints:
 
     def __init__(self, workdir: Path, keep: int = 1, *, read_only: bool = False):
         """Opens `workdir`/checkpoints; to write, makes it, and clears away what a killed process left."""
-        self._folder = workdir.resolve() / FOLDER  # Orbax takes absolute paths only
+        self._folder, self._keep = workdir.resolve() / FOLDER, keep  # Orbax takes absolute paths only
         # best_step() reads best_fn and knows nothing of the policy, which alone decides what is kept.
         kept = [policies.LatestN(keep), policies.BestN(get_metric_fn=_quality, n=1)]
         options = ocp.CheckpointManagerOptions(
@@ -78,7 +81,7 @@ class Checkpoints:
         """Step of the checkpoint of the highest validation PSNR; of the latest if none was validated."""
         return self._orbax.best_step()
 
-    def save(self, step: int, state: TrainState, config: Config, val_psnr: float | None = None) -> None:
+    def save(self, step: int, state: TrainState, config: Config) -> None:
         """Copies the state to the host and returns; a thread writes it. A step that is there is left alone.
 
         Raises `UserError` if this checkpoint, or the one before, cannot be written; complete ones are intact.
@@ -95,10 +98,23 @@ class Checkpoints:
             data=ocp.args.JsonSave(data),
             config=ocp.args.JsonSave(to_dict(config)),
         )
-        scored = val_psnr is not None and math.isfinite(val_psnr)
-        metrics = {_SCORE: val_psnr} if scored else {}
         with self._told(f"written at step {step}"):
-            self._orbax.save(step, args=items, metrics=metrics, force=True)
+            self._orbax.save(step, args=items, metrics={}, force=True)
+
+    def score(self, step: int, val_psnr: float) -> None:
+        """Notes the validation PSNR of a checkpoint, once it is on disk. Raises as `save`."""
+        self.wait()
+        if not math.isfinite(val_psnr):
+            return
+        best_before = self.best_step()
+        if jax.process_index() == 0:  # Orbax takes metrics with a save alone, and validation comes after it
+            write_json(self._folder / str(step) / METRIC_ITEM_NAME / METRIC_ITEM_NAME, {_SCORE: val_psnr})
+        multihost_utils.sync_global_devices(f"score of step {step}")
+        with self._told(f"scored at step {step}"):
+            self._orbax.reload()
+            needed = {self.best_step(), *sorted(self._orbax.all_steps())[-self._keep :]}
+            if best_before is not None and best_before not in needed:
+                self._orbax.delete(best_before)
 
     def wait(self) -> None:
         """Returns once all that was saved is on disk. Raises as `save`."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import jax
 
 from smlnet_jax.config import TrainConfig
@@ -29,6 +31,11 @@ def initialize(config: TrainConfig) -> None:
             f"train.coordinator={config.coordinator!r}, num_processes={config.num_processes}, "
             f"process_id={config.process_id}: give all three, or none where the cluster's environment "
             "has them"
+        )
+    if all(given) and not re.fullmatch(r".+:\d+", config.coordinator):
+        raise UserError(
+            f"train.coordinator={config.coordinator!r} has no port; give HOST:PORT, such as "
+            f"{config.coordinator}:1234, the same to every process"
         )
     if jax.distributed.is_initialized():
         return

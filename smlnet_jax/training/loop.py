@@ -11,9 +11,10 @@ import jax
 from smlnet_jax.config import Config
 from smlnet_jax.data.pipeline import training_batches
 from smlnet_jax.data.sources import open_source
-from smlnet_jax.models import create
+from smlnet_jax.models import Params, create
 from smlnet_jax.training import distributed
 from smlnet_jax.training.checkpoint import Checkpoints
+from smlnet_jax.training.lock import alone_in
 from smlnet_jax.training.metrics_log import open_log
 from smlnet_jax.training.optimizer import transformation
 from smlnet_jax.training.post_mortem import diverged
@@ -41,12 +42,16 @@ def train(config: Config, workdir: Path, devices: Sequence[jax.Device] | None = 
     mesh = data_mesh(devices)
     check_batch(settings, mesh.size)
     validation = open_source(config.data.val, config.data.size) if config.data.val else None
+    if validation is not None:
+        _ = validation[0]  # a folder of faces that are all too small is told now, not at the first validation
     progress = Progress(settings.steps, settings.batch_size)
     say = progress.say if is_first else lambda sentence: None
 
     with contextlib.ExitStack() as stack:
         stop = stack.enter_context(StopSignals())
         stack.enter_context(jax.set_mesh(mesh))
+        if is_first:
+            stack.enter_context(alone_in(workdir))
         checkpoints = stack.enter_context(Checkpoints(workdir, settings.keep))
 
         # State: restored onto this run's devices, placed on them, or born there.
@@ -56,8 +61,10 @@ def train(config: Config, workdir: Path, devices: Sequence[jax.Device] | None = 
         if start:
             recorded = checkpoints.config(start)
             check_same_run(recorded, config, workdir)
-            if (before := recorded["data"]["val"]) != config.data.val:
-                say(f"data.val was {before}; if its faces are others, too, the best checkpoint means nothing")
+            renamed = {"train": "this is another experiment", "val": "the best checkpoint means nothing"}
+            for data, means in renamed.items():
+                if (before := recorded["data"][data]) != getattr(config.data, data):
+                    say(f"data.{data} was {before}; if its faces are others, too, {means}")
             state = checkpoints.restore(start, abstract)
             say(f"going on from step {start:,} in {workdir}")
         elif settings.init and settings.init_part:
@@ -70,7 +77,13 @@ def train(config: Config, workdir: Path, devices: Sequence[jax.Device] | None = 
             say(f"starting from the weights of {settings.init}")
         else:
             state = born_sharded(settings.seed, model, tx, abstract)
-        if start >= settings.steps:
+
+        def validates(step: int) -> bool:
+            return validation is not None and (step % settings.val_every == 0 or step == settings.steps)
+
+        # Stopped or killed while it was validated, it is validated now.
+        unscored = start > 0 and validates(start) and checkpoints.val_psnr(start) is None
+        if start >= settings.steps and not unscored:
             say(f"nothing to do: {workdir} is at step {start:,}; raise --config.train.steps to go on")
             return 0
 
@@ -87,10 +100,20 @@ def train(config: Config, workdir: Path, devices: Sequence[jax.Device] | None = 
         # Records.
         if is_first:
             write_config(config, workdir)
-        log = open_log(workdir, config, start, is_first=is_first)
+        log = open_log(workdir, config, start, unscored=unscored, is_first=is_first)
         stack.callback(log.close)
         report = Report(settings, log, progress, shows=is_first)
 
+        def score(step: int, ema: Params) -> None:
+            assert validation is not None  # or there is no step to validate
+            picture = workdir / "samples" / f"step_{step:07d}.png" if is_first else None
+            scores = validate(model, ema, validation, config, picture)
+            log.write(step, scores)
+            say(scores_in_words(step, scores))
+            checkpoints.score(step, scores[BEST])
+
+        if unscored:
+            score(start, state.ema)
         update = jit_step(model, tx, config, abstract)
         for step in range(start + 1, settings.steps + 1):
             batch = next(batches)
@@ -101,8 +124,7 @@ def train(config: Config, workdir: Path, devices: Sequence[jax.Device] | None = 
 
             is_last = step == settings.steps
             stops = stop.reached(step)
-            validates = validation is not None and (step % settings.val_every == 0 or is_last)
-            saves = validates or stops or is_last or step % settings.save_every == 0
+            saves = validates(step) or stops or is_last or step % settings.save_every == 0
             if saves:
                 report.collect()  # a row is in the log before the checkpoint that the run would go on from
             if report.diverged:
@@ -111,13 +133,9 @@ def train(config: Config, workdir: Path, devices: Sequence[jax.Device] | None = 
                 continue
 
             with progress.paused():
-                scores: dict[str, float] = {}
-                if validation is not None and validates:
-                    picture = workdir / "samples" / f"step_{step:07d}.png" if is_first else None
-                    scores = validate(model, state.ema, validation, config, picture)
-                    log.write(step, scores)
-                    say(scores_in_words(step, scores))
-                checkpoints.save(step, state, config, scores.get(BEST))
+                checkpoints.save(step, state, config)  # first: validation may take minutes, or fail
+                if validates(step) and (is_last or not stops):
+                    score(step, state.ema)
             if stops and not is_last:
                 checkpoints.wait()
                 say(f"stopped at step {step:,} and saved; the same command goes on from there")

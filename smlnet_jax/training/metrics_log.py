@@ -43,16 +43,18 @@ class MetricsLog:
             writer.close()
 
 
-def open_log(workdir: Path, config: Config, restored_step: int, *, is_first: bool) -> MetricsLog:
-    """The log of a run that goes on after `restored_step`, 0 = anew.
+def open_log(
+    workdir: Path, config: Config, restored_step: int, *, unscored: bool = False, is_first: bool
+) -> MetricsLog:
+    """The log of a run that goes on after `restored_step`, 0 = anew, and if `unscored` with validating it.
 
-    Rows of later steps, which a crash has taken back, are cut off. Only the first process writes anything.
+    Rows of what is done again after a crash are cut off. Only the first process writes anything.
     """
     if not is_first:
         return MetricsLog([])
     path = workdir / "metrics.jsonl"
     try:
-        seconds = cut_after(path, restored_step)
+        seconds = cut_after(path, restored_step, unscored=unscored)
         writers: list[Writer] = [JsonLines(path)]
     except OSError as error:
         raise UserError(
@@ -65,10 +67,11 @@ def open_log(workdir: Path, config: Config, restored_step: int, *, is_first: boo
     return MetricsLog(writers, seconds)
 
 
-def cut_after(path: Path, step: int) -> float:
+def cut_after(path: Path, step: int, *, unscored: bool = False) -> float:
     """Keeps the rows up to `step`, so that none will be there twice, and returns their `seconds`.
 
-    A line that a crash has left unfinished, or that is no row of ours, goes, too.
+    If `unscored`, that step's own validation goes. So does a line that a crash has left unfinished, or that
+    is no row of ours.
     """
     kept, seconds = [], 0.0
     for line in path.read_text(encoding="utf-8").splitlines() if path.is_file() else ():
@@ -77,6 +80,8 @@ def cut_after(path: Path, step: int) -> float:
         except json.JSONDecodeError:
             continue
         if isinstance(row, dict) and row.get("step", math.inf) <= step:
+            if unscored and row["step"] == step and any(name.startswith("val/") for name in row):
+                continue
             kept.append(line + "\n")
             seconds = max(seconds, row.get("seconds", 0.0))
     part = path.with_suffix(".jsonl.part")
@@ -149,14 +154,21 @@ def _wandb(workdir: Path, config: Config) -> Writer:
 
     class WandB:
         def __init__(self) -> None:
-            self._run: Any = wandb.init(
-                project=config.train.wandb,
-                name=workdir.resolve().name,
-                id=_wandb_id(workdir),
-                resume="allow",
-                dir=str(workdir),
-                config=to_dict(config),
-            )
+            try:
+                self._run: Any = wandb.init(
+                    project=config.train.wandb,
+                    name=workdir.resolve().name,
+                    id=_wandb_id(workdir),
+                    resume="allow",
+                    dir=str(workdir),
+                    config=to_dict(config),
+                )
+            except Exception as error:  # without a login, a network, or a project of that name
+                reason = " ".join(str(error).split())
+                raise UserError(
+                    f"train.wandb={config.train.wandb!r}: wandb does not start ({reason}); `wandb login`, or "
+                    "set train.wandb to nothing"
+                ) from error
 
         def write(self, step: int, values: Scalars) -> None:
             self._run.log(dict(values), step=step)

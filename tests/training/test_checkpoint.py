@@ -40,7 +40,9 @@ def abstract(devices: int = 1, *, fsdp: bool = False):
 def save(workdir, psnr_of_step: dict, keep: int = 1):
     with Checkpoints(workdir, keep) as checkpoints:
         for step, psnr in psnr_of_step.items():
-            checkpoints.save(step, state_at(step), config_of(), psnr)
+            checkpoints.save(step, state_at(step), config_of())
+            if psnr is not None:
+                checkpoints.score(step, psnr)
 
 
 @contextlib.contextmanager
@@ -99,9 +101,24 @@ def test_validation_that_gave_no_number_is_not_the_best(tmp_path):
 
 def test_step_that_is_there_is_left_alone(tmp_path):
     save(tmp_path, {5: 20.0})
-    save(tmp_path, {5: 30.0})
+    with Checkpoints(tmp_path) as checkpoints:
+        checkpoints.save(5, state_at(6), config_of())
     with Checkpoints(tmp_path, read_only=True) as checkpoints:
         assert checkpoints.val_psnr(5) == 20.0
+        state = checkpoints.restore(5, abstract())
+    chex.assert_trees_all_equal(jax.device_get(state.params), jax.device_get(state_at(5).params))
+
+
+def test_checkpoint_that_was_kept_is_scored_later(tmp_path):
+    """A run that was stopped before it validated."""
+    save(tmp_path, {1: 20.0, 2: None})
+    with Checkpoints(tmp_path) as checkpoints:
+        assert checkpoints.val_psnr(2) is None and checkpoints.best_step() == 1
+        checkpoints.score(2, 21.0)
+        assert checkpoints.best_step() == 2
+    assert kept(tmp_path) == {"2"}  # the best until then is no longer needed
+    save(tmp_path, {3: None})
+    assert kept(tmp_path) == {"2", "3"}
 
 
 def test_half_written_checkpoint_is_not_seen_and_cleared_away(tmp_path):
@@ -157,7 +174,8 @@ def test_averaged_weights_of_the_best_checkpoint_are_loaded(tmp_path):
         for step, psnr in ((1, 22.0), (2, 21.0)):
             state = state_at(step, model)
             shifted = jax.tree.map(lambda x, step=step: x + step, state.params)
-            checkpoints.save(step, state._replace(ema=shifted), config, psnr)
+            checkpoints.save(step, state._replace(ema=shifted), config)
+            checkpoints.score(step, psnr)
     for which, step in (("best", 1), ("latest", 2)):
         model_config, params, info = load_weights(tmp_path, which)
         assert model_config == config.model

@@ -18,6 +18,7 @@ from tests.training.command import checkpoint
         ({"coordinator": "a:1", "distributed": False}, "add --config.train.distributed=True"),
         ({"coordinator": "a:1"}, "give all three, or none"),
         ({"num_processes": 2, "process_id": 0}, "give all three, or none"),
+        ({"coordinator": "node1", "num_processes": 2, "process_id": 0}, "has no port; give HOST:PORT"),
     ],
 )
 def test_incomplete_description_is_refused(given, sentence):

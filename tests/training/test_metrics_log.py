@@ -108,6 +108,17 @@ def test_wandb_that_is_not_installed_is_said_in_a_sentence(tmp_path, monkeypatch
 
 
 @pytest.mark.usefixtures("no_tensorboard")
+def test_wandb_that_does_not_start_is_said_in_a_sentence(tmp_path, monkeypatch):
+    def without_login(**_):
+        raise RuntimeError("api_key not configured\n(no-tty)")
+
+    monkeypatch.setitem(sys.modules, "wandb", types.SimpleNamespace(init=without_login))
+    with pytest.raises(
+        UserError, match=r"does not start \(api_key not configured \(no-tty\)\); `wandb login`"
+    ):
+        open_log(tmp_path, wandb_config(), 0, is_first=True)
+
+
 def test_wandb_gets_config_and_values_and_goes_on_with_the_same_run(tmp_path, monkeypatch):
     calls = []
     run = types.SimpleNamespace(

@@ -1,6 +1,7 @@
 """A run that was stopped and started again is the run that was not, to the bit."""
 
 import dataclasses
+import shutil
 
 import chex
 import jax
@@ -9,6 +10,8 @@ import pytest
 from smlnet_jax.config import Config, OptimConfig
 from smlnet_jax.errors import UserError
 from smlnet_jax.training import loop
+from smlnet_jax.training.checkpoint import Checkpoints
+from smlnet_jax.training.lock import alone_in
 from smlnet_jax.training.resume import MAY_CHANGE, check_same_run
 from tests.training.bench import config_of, rows, run, saved_state
 
@@ -21,6 +24,16 @@ def uninterrupted(faces_folder, tmp_path_factory):
     workdir = tmp_path_factory.mktemp("uninterrupted")
     assert run(config_of(faces_folder), workdir) == 0
     return workdir
+
+
+def saved_step(workdir):
+    with Checkpoints(workdir, read_only=True) as checkpoints:
+        return checkpoints.latest_step()
+
+
+def best_step(workdir):
+    with Checkpoints(workdir, read_only=True) as checkpoints:
+        return checkpoints.best_step()
 
 
 @pytest.fixture
@@ -45,6 +58,59 @@ def test_resumed_run_equals_uninterrupted_run(uninterrupted, faces_folder, tmp_p
     assert run(config, tmp_path) == 0
     chex.assert_trees_all_equal(saved_state(tmp_path, 6), saved_state(uninterrupted, 6))
     assert rows(tmp_path) == rows(uninterrupted)
+
+
+@pytest.mark.parametrize("stop_at", [2, 6])
+def test_run_that_is_stopped_where_it_validates_saves_and_validates_when_it_goes_on(
+    faces_folder, tmp_path, monkeypatch, stop_at
+):
+    config = config_of(faces_folder, val_every=2)
+    assert run(config, tmp_path / "whole") == 0
+
+    validate = loop.validate
+
+    def killed(*given):
+        if given[-1].name == f"step_{stop_at:07d}.png":
+            raise KeyboardInterrupt
+        return validate(*given)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(loop, "validate", killed)
+        if stop_at < 6:
+            assert run(config, tmp_path / "parts", stop_at=stop_at) == 0  # validation did not hold it up
+        else:
+            with pytest.raises(KeyboardInterrupt):
+                run(config, tmp_path / "parts")
+    assert saved_step(tmp_path / "parts") == stop_at
+    assert run(config, tmp_path / "parts") == 0
+    assert rows(tmp_path / "parts") == rows(tmp_path / "whole")
+    chex.assert_trees_all_equal(saved_state(tmp_path / "parts", 6), saved_state(tmp_path / "whole", 6))
+    assert best_step(tmp_path / "parts") == best_step(tmp_path / "whole")
+
+
+def test_validation_that_fails_costs_no_step(faces_folder, tmp_path, monkeypatch):
+    def damaged(*_):
+        raise UserError("a.png is damaged")
+
+    monkeypatch.setattr(loop, "validate", damaged)
+    with pytest.raises(UserError, match=r"a\.png is damaged"):
+        run(config_of(faces_folder, val_every=2), tmp_path)
+    assert saved_step(tmp_path) == 2
+
+
+def test_second_run_in_a_workdir_is_refused(faces_folder, tmp_path):
+    with alone_in(tmp_path), pytest.raises(UserError, match="another process is training in"):
+        run(config_of(faces_folder), tmp_path)
+    assert not (tmp_path / "checkpoints").exists()
+
+
+def test_faces_of_another_name_are_announced(uninterrupted, faces_folder, tmp_path, capsys):
+    other = tmp_path / "others"
+    shutil.copytree(faces_folder, other)
+    run(config_of(faces_folder), tmp_path / "run", stop_at=1)
+    assert run(config_of(other, steps=2), tmp_path / "run") == 0
+    said = capsys.readouterr().err
+    assert f"data.train was {faces_folder}" in said and f"data.val was {faces_folder}" in said
 
 
 @pytest.mark.parametrize("fsdp", [False, True])

@@ -33,7 +33,8 @@ def workdir(tmp_path_factory):
     with Checkpoints(workdir, keep=2) as checkpoints:
         for step in (1, 2):
             params = jax.tree.map(lambda x, step=step: jnp.full(x.shape, step, x.dtype), shapes)
-            checkpoints.save(step, initial_state(params, TX), config, val_psnr=30.0 - step)
+            checkpoints.save(step, initial_state(params, TX), config)
+            checkpoints.score(step, 30.0 - step)
     return workdir
 
 
