@@ -43,5 +43,5 @@ done
 if [[ -n $(ls "$workdir/checkpoints" 2>/dev/null) ]]; then
   "$python" -m smlnet_jax export "$workdir" -o "$OUT/weights" --dtype float16 --no-speed || code=$?
 fi
-if ((code == 0)) && grep -q '^done: step' "$OUT/log.txt"; then touch "$OUT/DONE"; fi
+if ((code == 0)) && grep -qE '^(done: step|nothing to do:)' "$OUT/log.txt"; then touch "$OUT/DONE"; fi
 exit "$code"

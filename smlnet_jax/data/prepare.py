@@ -89,9 +89,8 @@ def run(args: argparse.Namespace) -> int:
     splits.refuse_shared(entries)  # of people, which takes no reading; then of files
 
     skipped: list[Skipped] = []
-    progress = Progress(len(entries), "read")
-    entries = list(each(splits.hashed, entries, skipped, progress))
-    if args.val_fraction is not None and entries:
+    entries = read_all(entries, skipped)
+    if args.val_fraction is not None:
         entries = splits.divide(entries, args.val_fraction)
     splits.refuse_shared(entries)
 
@@ -163,14 +162,25 @@ def pack(
                 for row, data in each(convert, part, skipped, progress):
                     writer.write(row.file.removeprefix(f"{split}/"), data)
                     rows.append(row)
-    empty = set(by_split) - {row.split for row in rows}
-    if empty or not rows:
-        why = f", e.g. {skipped[0].file} {skipped[0].reason}" if skipped else ""
-        raise UserError(
-            f"no face is left in {' and '.join(sorted(empty)) or 'any split'}: {len(skipped):,} were "
-            f"skipped{why}; give better faces, or a smaller --min-size"
-        )
+    _refuse_empty(by_split, (row.split for row in rows), skipped)
     return rows
+
+
+def read_all(entries: Sequence[Entry], skipped: list[Skipped]) -> list[Entry]:
+    """With the hashes of their files; those that cannot be read are skipped. Raises `UserError` if all of a
+    split are.
+    """
+    found = list(each(splits.hashed, entries, skipped, Progress(len(entries), "read")))
+    _refuse_empty((entry.split for entry in entries), (entry.split for entry in found), skipped)
+    return found
+
+
+def _refuse_empty(wanted: Iterable[str], left: Iterable[str], skipped: Sequence[Skipped]) -> None:
+    if empty := sorted(set(wanted) - set(left)):
+        raise UserError(
+            f"no face is left in {' and '.join(empty)}: {len(skipped):,} were skipped, e.g. "
+            f"{skipped[0].file} {skipped[0].reason}; give better faces, or a smaller --min-size"
+        )
 
 
 def each(

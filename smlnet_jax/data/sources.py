@@ -7,6 +7,7 @@ astronaut:train   crops of scikit-image's public-domain photograph, and astronau
 
 from __future__ import annotations
 
+import os
 from collections.abc import Container
 from dataclasses import dataclass
 from pathlib import Path
@@ -103,13 +104,22 @@ def centre_square(image: UInt8[np.ndarray, "h w 3"], size: int) -> UInt8[np.ndar
 
 
 def image_files(folder: Path, suffixes: Container[str] = SUFFIXES) -> list[Path]:
-    """Files below `folder` with one of the suffixes, in the order of their names; nothing that is hidden."""
-    found = {}
-    for path in folder.rglob("*"):
-        if path.suffix.lower() in suffixes:
-            name = path.relative_to(folder)
-            if not any(part.startswith(".") for part in name.parts) and path.is_file():
-                found[name.as_posix()] = path
+    """Files below `folder` with one of the suffixes, in the order of their names; nothing that is hidden.
+
+    Links are followed, and every folder is entered once.
+    """
+    found: dict[str, Path] = {}
+    entered: set[tuple[int, int]] = set()
+    for root, subfolders, files in os.walk(folder, followlinks=True):
+        place = Path(root).stat()
+        if (place.st_dev, place.st_ino) in entered:
+            subfolders.clear()
+            continue
+        entered.add((place.st_dev, place.st_ino))
+        subfolders[:] = sorted(name for name in subfolders if not name.startswith("."))
+        for path in (Path(root, name) for name in files if not name.startswith(".")):
+            if path.suffix.lower() in suffixes and path.is_file():
+                found[path.relative_to(folder).as_posix()] = path
     return [found[name] for name in sorted(found)]
 
 

@@ -238,6 +238,7 @@ def test_folder_that_is_not_there_is_told(tmp_path, capsys):
         ("tfds:mnist", r"build it with tfds\.builder\('mnist', file_format='array_record'\)"),
         ("tfds:face_folder:dev", "there is no split dev; there are train, val, test"),
         ("tfds:face_folder:train[:", r"there is no split train\[:"),
+        ("tfds:face_folder:train[5:3]", r"there is no split train\[5:3\]"),
     ],
 )
 def test_what_cannot_be_opened_is_told_in_one_line(divided, text, message):

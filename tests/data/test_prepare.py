@@ -13,6 +13,7 @@ from smlnet_jax.cli import main
 from smlnet_jax.data import prepare
 from smlnet_jax.data.records import RecordSource
 from smlnet_jax.data.sources import centre_square, open_source
+from smlnet_jax.errors import UserError
 
 
 def _prepare(*arguments) -> int:
@@ -122,6 +123,20 @@ def test_unusable_faces_are_named_counted_and_left_out(tmp_path, divided, write_
     assert set(skipped) == {"train/a.png", "train/b.png", "val/ü small.png"}
     assert skipped["train/b.png"] == "is no JPEG, PNG or WebP image"
     assert skipped["train/a.png"].startswith("cannot be decoded (")
+
+
+def test_split_of_which_nothing_can_be_read_is_refused(tmp_path, divided, monkeypatch, capsys):
+    read = prepare.splits.read
+
+    def without_val(entry):
+        if entry.split == "val":
+            raise UserError(f"{entry.file} cannot be read (Input/output error); restore it, or drop it")
+        return read(entry)
+
+    monkeypatch.setattr(prepare.splits, "read", without_val)
+    assert _prepare(divided, "-o", tmp_path / "out") == 2
+    assert "no face is left in val: 2 were skipped, e.g. val/" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
 
 
 def test_file_that_vanishes_meanwhile_is_skipped(tmp_path, divided, monkeypatch, capsys):

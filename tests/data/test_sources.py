@@ -80,6 +80,14 @@ def test_what_is_no_folder_of_images_is_told_in_one_line(tmp_path, make, message
     assert "\n" not in str(error.value) and str(tmp_path / "faces") in str(error.value)
 
 
+def test_links_to_folders_are_followed_and_those_in_circles_end(tmp_path, write_face):
+    write_face(tmp_path / "faces/a.png", 8)
+    write_face(tmp_path / "elsewhere/b.png", 8)
+    (tmp_path / "faces/more").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "elsewhere/back").symlink_to(tmp_path / "faces")
+    assert [face.name for face in open_source(str(tmp_path / "faces"))] == ["a.png", "more/b.png"]
+
+
 def test_no_source_at_all_says_what_to_give():
     with pytest.raises(UserError, match=r"data\.train=FOLDER"):
         open_source("")

@@ -9,7 +9,7 @@ import tensorflow_datasets as tfds
 
 from smlnet_jax.data import splits
 from smlnet_jax.data.builders.faces import FaceBuilder
-from smlnet_jax.data.prepare import Progress, each
+from smlnet_jax.data.prepare import read_all
 from smlnet_jax.data.splits import Entry
 
 
@@ -27,6 +27,6 @@ class FaceFolder(FaceBuilder):
     def entries(self, folder: Path) -> Sequence[Entry]:
         found = splits.find(splits.split_folders(folder), splits.by_manifest)
         splits.refuse_shared(found)  # of people, which takes no reading; then of files
-        entries = list(each(splits.hashed, found, self.skipped, Progress(len(found), "read")))
+        entries = read_all(found, self.skipped)
         splits.refuse_shared(entries)
         return entries
