@@ -1,4 +1,4 @@
-"""Restormer (Zamir et al., CVPR 2022) at the cost of SMLNet, x8, 16 -> 128. See docs/baselines.md.
+"""Restormer (Zamir et al., CVPR 2022) at the cost of smlnet_full, x8, 16 -> 128. See docs/baselines.md.
 
 Cost:    9.09 M parameters, 15.37 GMACs an image; 84k steps of 32. SMLNet's training, its own loss.
 Command: python train.py --config=configs/restormer_s_x8.py --workdir=W --config.data.train=A

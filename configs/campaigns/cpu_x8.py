@@ -1,6 +1,6 @@
 """SMLNet's small forms beside every baseline at equal multiply-accumulates, x8, 8 -> 64. For CPUs.
 
-Cost:    0.12 to 0.15 GMACs an image of 64x64, for two less; 500 steps of 8, three to eight minutes.
+Cost:    0.12 to 0.15 GMACs an image of 64x64, for four less; 500 steps of 8, three to eight minutes.
 Shows:   what each network makes of 4,000 faces with one recipe, that of smlnet_lite_x8, which was tuned on
          SMLNet's spatial branch; so SFMNet and SPARNet run with Adam too. Not where long training ends.
 Command: python -m smlnet_jax.campaign --config=configs/campaigns/cpu_x8.py --workdir=W --config.data.train=A
@@ -32,7 +32,7 @@ MEMBERS = {
         "model.name": "smlnet_full", "model.spat_widths": (12,) * 4, "model.freq_widths": (12,) * 4,
         "model.attention_heads": 4,
     },
-    # These two with every width divided by 8, as sfmnet's is here: 0.56 and 0.16 of its operations.
+    # These four with every width divided by 8, as sfmnet's is here: 0.56 and 0.16 of its operations.
     "smlnet_full_eighth": EIGHTH,
     "smlnet_full_s_eighth": S_EIGHTH,
     "smlnet_full_eighth_mirror": {**EIGHTH, **lite_x8.MIRROR},

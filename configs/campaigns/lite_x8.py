@@ -1,6 +1,6 @@
 """What each part of smlnet_lite brings, beside its spatial branch alone and EDSR, x8, 16 -> 128. For CPUs.
 
-Cost:    0.46 to 0.62 GMACs an image; 500 steps of 8, minutes of a core each. Six members at three seeds.
+Cost:    0.46 to 0.57 GMACs an image; 500 steps of 8, minutes of a core each. Eight members at three seeds.
 Shows:   4,000 faces of the recipe that smlnet_lite_x8 was trained with; not where longer training ends.
 Command: python -m smlnet_jax.campaign --config=configs/campaigns/lite_x8.py --workdir=W --config.data.train=A
              --config.data.val=B --config.eval.data=celeba=C,lfw=D

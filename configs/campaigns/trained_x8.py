@@ -1,6 +1,6 @@
 """What each part of the trained smlnet_lite_x8 is worth: taken away, and the rest trained on. x8. For CPUs.
 
-Cost:    0.46 to 0.54 GMACs an image; 500 steps of 8, ten minutes of a core each.
+Cost:    0.49 to 0.54 GMACs an image; 500 steps of 8, ten minutes of a core each.
 Shows:   an upper bound. All members start from the shipped weights, as far as they fit, and see the same
          faces; what a network without the part does not win back in 4,000 faces it may win back later. A part
          whose loss is not felt here is not needed.

@@ -120,7 +120,7 @@ def learning(results: Results, x: str) -> str:
 def cost(results: Results, dataset: str, of: str = "macs") -> str:
     """PSNR against the cost of an image (macs | milliseconds), one dot a member; named where there is room.
 
-    The line joins those that no cheaper member reaches.
+    The line joins those that are the best of their cost or less.
     """
     protocol, (unit, what) = results["protocol"], _COSTS[of]
     dots = []
@@ -141,7 +141,10 @@ def cost(results: Results, dataset: str, of: str = "macs") -> str:
     parts = _vertical_grid(across, top, bottom, "{:.3g}") + _horizontal_grid(up, across)
     places = [(across.at(spent), up.at(psnr)) for _, _, spent, psnr in dots]
     taken = [(x - 6, x + 6, y) for x, y in places]
-    front = [(x, y) for x, y in sorted(places) if all(y < above for left, above in places if left < x)]
+    front: list[tuple[float, float]] = []
+    for x, y in sorted(places):  # upwards is smaller
+        if not front or y < front[-1][1]:
+            front.append((x, y))
     path = " ".join(f"{x:.1f},{y:.1f}" for x, y in front)
     parts.append(f'<polyline class="front" points="{path}"/>')
     for (name, number, spent, psnr), (x, y) in zip(dots, places, strict=True):

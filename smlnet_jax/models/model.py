@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import functools
+import math
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -169,10 +170,11 @@ def _map_keys(tree, rename: Callable):
 
 
 def _check_input(config: NetworkConfig, shape: tuple[int, ...]) -> None:
-    if len(shape) != 4 or shape[3] != 3 or shape[1] % config.stride or shape[2] % config.stride:
+    divisor = math.lcm(config.stride, config.consistency or 1)
+    if len(shape) != 4 or shape[3] != 3 or shape[1] % divisor or shape[2] % divisor:
         raise UserError(
             f"{config.name} got an input of shape {shape}; it needs (batch, height, width, 3) with height "
-            f"and width divisible by {config.stride}"
+            f"and width divisible by {divisor}"
         )
 
 

@@ -49,5 +49,11 @@ def test_line_joins_the_members_that_no_cheaper_one_reaches():
     assert line == " ".join(at[name] for name in ("a", "b", "best"))
 
 
+def test_of_members_of_one_cost_the_line_joins_the_best():
+    same = results(plain=(1e9, 20.0), mirror=(1e9, 21.0), dear=(2e9, 20.5), best=(4e9, 22.0))
+    line = re.search(r'<polyline class="front" points="([^"]*)"', charts.cost(same, "set")).group(1)
+    assert len(line.split()) == 2
+
+
 def test_members_that_were_not_timed_have_no_dots_against_time():
     assert charts.cost(results(a=(1e9, 20.0), b=(2e9, 21.0)), "set", "milliseconds") == ""

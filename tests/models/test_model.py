@@ -89,6 +89,12 @@ def test_input_that_does_not_divide_is_refused_with_its_shape(model, params):
         model.apply(params, jnp.zeros((1, 12, 16, 3)))
 
 
+def test_input_that_consistency_cannot_reduce_is_refused():
+    model = create("smlnet_test", consistency=16)
+    with pytest.raises(UserError, match=r"divisible by 16"):
+        model.apply(model.init(jax.random.key(0)), jnp.zeros((1, 24, 24, 3)))
+
+
 def test_parameters_of_another_variant_are_refused_by_name(params):
     with pytest.raises(UserError, match="not of smlnet_full_t"):
         create("smlnet_full_t").apply(params, X)
