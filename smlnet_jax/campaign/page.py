@@ -29,7 +29,7 @@ def render(results: Results) -> str:
             table = _table(tables.scores(results, dataset, protocol))
             body.append(f"<details><summary>{escape(dataset)} under {protocol}</summary>{table}</details>")
         for of in ("macs", "milliseconds"):
-            caption = f"PSNR ({main}) against cost; the line joins those that are the best of their cost or less."
+            caption = f"PSNR ({main}) against cost; the line joins the best of each cost or less."
             body.append(_figure(charts.cost(results, dataset, of), caption))
     if mishaps := list(tables.mishaps(results)):
         body += ["<h2>What went wrong</h2>", f'<div class="mishaps">{_list(mishaps)}</div>']

@@ -90,7 +90,7 @@ def test_input_that_does_not_divide_is_refused_with_its_shape(model, params):
 
 
 def test_input_that_consistency_cannot_reduce_is_refused():
-    model = create("smlnet_test", consistency=16)
+    model = create(dataclasses.replace(VARIANTS["smlnet_test"], consistency=16))
     with pytest.raises(UserError, match=r"divisible by 16"):
         model.apply(model.init(jax.random.key(0)), jnp.zeros((1, 24, 24, 3)))
 
