@@ -27,13 +27,21 @@ def write_text(path: Path, text: str) -> None:
 
 def write_bytes(path: Path, content: bytes, remedy: str) -> None:
     """As `write_text`; `remedy` is what the error advises."""
-    part = path.with_name(path.name + ".part")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part.write_bytes(content)
-        part.replace(path)
+        put(path, content)
     except OSError as error:
         raise UserError(f"cannot write {path} ({error.strerror}); {remedy}") from error
+
+
+def put(path: Path, content: bytes) -> None:
+    """As `write_bytes`, for those who tell of an OSError themselves."""
+    part = path.with_name(path.name + ".part")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        part.write_bytes(content)
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def _finite(content: Any) -> Any:

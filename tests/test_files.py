@@ -24,6 +24,13 @@ def test_what_was_there_stays_where_the_new_cannot_be_written(tmp_path):
     assert (tmp_path / "a.json").read_text() == "1\n"
 
 
+def test_write_that_fails_leaves_nothing_behind(tmp_path):
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(UserError, match=r"cannot write .*folder \(Is a directory\)"):
+        write_text(tmp_path / "folder", "text")
+    assert [path.name for path in tmp_path.iterdir()] == ["folder"]
+
+
 def test_number_that_is_not_finite_is_null(tmp_path):
     write_json(tmp_path / "a.json", {"a": [1.0, float("nan")], "b": (float("-inf"), {"c": float("inf")})})
     assert json.loads((tmp_path / "a.json").read_text()) == {"a": [1.0, None], "b": [None, {"c": None}]}

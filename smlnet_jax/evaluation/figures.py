@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float, UInt8
 from PIL import Image, ImageDraw, ImageFont
+
+from smlnet_jax.files import put
 
 _GAP = 4  # pixels between pictures
 _LINE = 16  # height of a line of text
@@ -19,7 +22,7 @@ def sample_grid(
     path: Path | str,
     names: Sequence[str] = (),
 ) -> None:
-    """Writes a labelled PNG: a column for each entry of `columns`, a row for each image.
+    """Writes a labelled PNG, whole or not at all: a column for each entry of `columns`, a row for each image.
 
     Images are uint8, or float in [0, 1]. Smaller ones (LR) are enlarged to the largest by repeating pixels.
     `names[i]` stands below row i.
@@ -44,8 +47,9 @@ def sample_grid(
     for row, name in enumerate(names[:rows]):
         draw.text((_GAP, _LINE + _GAP + row * row_height + side_h), name, "dimgray", font)
 
-    Path(path).parent.mkdir(parents=True, exist_ok=True)
-    sheet.save(path, format="PNG")
+    png = io.BytesIO()
+    sheet.save(png, format="PNG")
+    put(Path(path), png.getvalue())
 
 
 def _uint8(images: np.ndarray) -> UInt8[np.ndarray, "n h w 3"]:
