@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -29,6 +29,7 @@ from smlnet_jax.restoration.report import Row
 
 # What MP4 holds as it is; other sound is copied into Matroska.
 MP4_SOUND = frozenset(("aac", "mp3", "ac3", "eac3", "opus", "flac", "alac"))
+UNKNOWN = "an unknown codec"
 CONTAINERS = {".mp4": "mp4", ".mkv": "matroska"}
 HDR_CURVES = (16, 18)  # PQ and HLG (ITU-T H.273, transfer characteristics): no network of ours has seen them
 BT709 = 1  # the same table's number of HD's primaries, curve and matrix
@@ -37,12 +38,21 @@ SMPTE_170M = 6  # BT.601 by its usual tag (ITU-T H.273, matrix coefficients), wh
 ENCODER_OPTIONS = {"crf": "16", "preset": "medium"}
 
 
-@dataclass(frozen=True)
+@dataclass
 class Counts:
-    """Frames of a video, and how many of them showed a face."""
+    """Frames of a video, how many of them showed a face, and what is missing from the result."""
 
-    frames: int
-    with_face: int
+    frames: int = 0
+    with_face: int = 0
+    damaged: int = 0  # packets of the picture that could not be decoded
+    mute: list[str] = field(default_factory=list)  # codecs of sound tracks that could not be copied
+
+    def remarks(self) -> list[str]:
+        return [
+            *(["no face was found in any frame"] if not self.with_face else ()),
+            *([f"{self.damaged} damaged packets were passed over"] if self.damaged else ()),
+            *(f"its sound in {codec} cannot be copied and is left out" for codec in self.mute),
+        ]
 
 
 def restore_videos(
@@ -72,7 +82,7 @@ def restore_videos(
                 name,
                 "restored" if counts.with_face else "no_face",
                 output=str(names.main),
-                reason=None if counts.with_face else "no face was found in any frame",
+                reason="; ".join(counts.remarks()) or None,
                 frames=counts.frames,
                 frames_with_face=counts.with_face,
                 seconds=round(time.monotonic() - began, 3),
@@ -83,49 +93,53 @@ def restore_videos(
 def container_suffix(path: Path) -> str:
     """`.mp4`, or `.mkv` where MP4 cannot hold the video's sound as it is. Raises PhotoError."""
     with _opened(path) as reader:
-        sounds = {stream.codec_context.name for stream in reader.streams.audio}
-    return ".mp4" if sounds <= MP4_SOUND else ".mkv"
+        sounds = {_codec(sound) for sound in reader.streams.audio}
+    return ".mp4" if sounds <= MP4_SOUND | {UNKNOWN} else ".mkv"
 
 
 def restore_video(
     restorer: Any, path: Path, target: BinaryIO, suffix: str, options: Options, bar: Any = None
 ) -> Counts:
-    """Writes the restored video, upright, H.264 in BT.709, with every sound track of the original, to
+    """Writes the restored video, upright, H.264 in BT.709, with the sound tracks of the original, to
     `target`.
 
-    Timing is kept frame by frame, so a variable rate stays one. Raises PhotoError for what is no video, has
-    HDR colours, or is damaged.
+    Timing is kept frame by frame, so a variable rate stays one. What cannot be decoded or copied is counted
+    and left out. Raises PhotoError for what is no video, has HDR colours, or is damaged altogether.
     """
-    name = shown(path)
-    frames = with_face = 0
+    name, counts = shown(path), Counts()
     try:
         with _opened(path) as reader, av.open(target, "w", format=CONTAINERS[suffix]) as writer:
             video = reader.streams.video[0]
             rate = video.average_rate or video.guessed_rate or Fraction(25)
-            encoder = _Encoder(writer, video, rate, reader.streams.audio)
-            images = _frames(reader, video, rate, encoder, name, options)
+            encoder = _Encoder(writer, video, rate, reader.streams.audio, counts)
+            images = _frames(reader, video, rate, encoder, name, options, counts)
             with contextlib.closing(restorer.stream(images, identity=False)) as results:
                 for time_stamp, result in results:
                     if isinstance(result, UserError):
-                        raise PhotoError(name, f"stopped at frame {frames + 1}: {result}")
+                        raise PhotoError(name, f"stopped at frame {counts.frames + 1}: {result}")
                     encoder.write(result.image, time_stamp)
-                    frames += 1
-                    with_face += bool(result.faces)
+                    counts.frames += 1
+                    counts.with_face += bool(result.faces)
                     if bar is not None:
-                        bar.set_postfix_str(f"{name} {frames}/{video.frames or '?'}", refresh=False)
+                        bar.set_postfix_str(f"{name} {counts.frames}/{video.frames or '?'}", refresh=False)
                         bar.update(0)
-            if not frames:
+            if not counts.frames:
                 raise PhotoError(name, "holds no frame that can be decoded")
             encoder.finish()
     except av.FFmpegError as error:
         raise PhotoError(name, f"cannot be restored as a video ({one_line(error)})") from error
-    return Counts(frames, with_face)
+    return counts
 
 
 class _Encoder:
-    """The output's video stream, opened with the first frame, which tells the size; sound waits for it."""
+    """The output's video stream, opened with the first frame, which tells the size; sound waits for it.
 
-    def __init__(self, writer: Any, video: Any, rate: Fraction, sounds: Iterable[Any]) -> None:
+    `sounds` are the streams that are copied; the codecs of others are noted in `counts`.
+    """
+
+    def __init__(
+        self, writer: Any, video: Any, rate: Fraction, sounds: Iterable[Any], counts: Counts
+    ) -> None:
         self._writer = writer
         self._time_base = video.time_base
         self._stream = writer.add_stream("libx264", rate=rate, options=ENCODER_OPTIONS)
@@ -133,14 +147,29 @@ class _Encoder:
         context.time_base = video.time_base
         context.colorspace = context.color_primaries = context.color_trc = BT709
         self._stream.pix_fmt = "yuv420p"
-        self._sounds = {sound.index: writer.add_stream_from_template(sound) for sound in sounds}
+        self.sounds: list[Any] = []
+        self._copies: dict[int, Any] = {}
+        for sound in sounds:
+            try:
+                if sound.codec_context is None:
+                    raise ValueError("FFmpeg does not know the codec")
+                self._copies[sound.index] = writer.add_stream_from_template(sound)
+                self.sounds.append(sound)
+            except ValueError:  # nor does Matroska hold everything
+                counts.mute.append(_codec(sound))
         self._waiting: list[Any] | None = []
+
+    def shape_pixels(self, aspect: Fraction | None, rotation: int) -> None:
+        """Width to height of a pixel, as stored; the result is turned upright. Before the first frame."""
+        if aspect:
+            turned = rotation % 180 == 90
+            self._stream.codec_context.sample_aspect_ratio = 1 / aspect if turned else aspect
 
     def copy(self, packet: Any) -> None:
         """One packet of sound, as it is."""
         if packet.dts is None:  # the demuxer's sign of the end
             return
-        packet.stream = self._sounds[packet.stream.index]
+        packet.stream = self._copies[packet.stream.index]
         if self._waiting is None:
             self._writer.mux(packet)
         else:
@@ -165,19 +194,25 @@ class _Encoder:
 
 
 def _frames(
-    reader: Any, video: Any, rate: Fraction, encoder: _Encoder, name: str, options: Options
+    reader: Any, video: Any, rate: Fraction, encoder: _Encoder, name: str, options: Options, counts: Counts
 ) -> Iterator[tuple[int, UInt8[np.ndarray, "h w 3"]]]:
     """(time stamp in units of the stream, upright RGB) of every frame; sound goes past to the encoder."""
     # AVI has a rate and no times; FFmpeg's guesses go backwards.
     timed = "avi" not in reader.format.name.split(",")
     count, last = 0, None
-    for packet in reader.demux([video, *reader.streams.audio]):
+    for packet in reader.demux([video, *encoder.sounds]):
         if packet.stream is not video:
             encoder.copy(packet)
             continue
-        for frame in packet.decode():
+        try:
+            frames = packet.decode()
+        except av.error.InvalidDataError:
+            counts.damaged += 1
+            continue
+        for frame in frames:
             if count == 0:
                 _refuse(frame, name, options)
+                encoder.shape_pixels(video.sample_aspect_ratio, round(frame.rotation))
             stamp = frame.pts if timed and frame.pts is not None else round(count / rate / video.time_base)
             last = stamp if last is None else max(stamp, last + 1)  # an encoder takes no time twice
             yield last, _rgb(frame)
@@ -199,6 +234,11 @@ def _rgb(frame: Any) -> UInt8[np.ndarray, "h w 3"]:
     space = Colorspace(tagged) if tagged in iter(Colorspace) else guess
     rgb = frame.reformat(format="rgb24", src_colorspace=space).to_ndarray()
     return np.ascontiguousarray(np.rot90(rgb, round(frame.rotation / 90)))  # both count anti-clockwise
+
+
+def _codec(sound: Any) -> str:
+    """A name that does not depend on which of FFmpeg's decoders it chose."""
+    return sound.codec_context.codec.canonical_name if sound.codec_context is not None else UNKNOWN
 
 
 @contextlib.contextmanager

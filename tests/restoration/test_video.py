@@ -1,6 +1,7 @@
 import io
 import json
 import tracemalloc
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -28,6 +29,7 @@ def _video(
     sound: str = "aac",
     form: str = "mp4",
     times: list[int] | None = None,
+    aspect: Fraction | None = None,
 ) -> bytes:
     """Green above red, at 25 frames a second, with a tone."""
     file = io.BytesIO()
@@ -38,6 +40,8 @@ def _video(
         stream.set_display_rotation(rotation)
         context = stream.codec_context
         context.colorspace, context.color_primaries, context.color_trc = matrix, BT709, curve
+        if aspect:
+            context.sample_aspect_ratio = aspect
         tone = writer.add_stream(sound, rate=48000, layout="mono")
         picture = np.empty((size[1], size[0], 3), np.uint8)
         picture[:] = RED
@@ -51,8 +55,9 @@ def _video(
             writer.mux(stream.encode(frame))
         writer.mux(stream.encode())
         wave = np.sin(np.arange(48000 * frames // 25) * 0.05).astype(np.float32)
-        samples = (wave * 20000).astype(np.int16)[None] if sound.startswith("pcm") else wave[None]
-        chunk = av.AudioFrame.from_ndarray(samples, "s16" if sound.startswith("pcm") else "fltp", "mono")
+        kind = {"pcm_s16le": "s16", "adpcm_ima_qt": "s16p"}.get(sound, "fltp")
+        samples = wave[None] if kind == "fltp" else (wave * 20000).astype(np.int16)[None]
+        chunk = av.AudioFrame.from_ndarray(samples, kind, "mono")
         chunk.sample_rate, chunk.pts = 48000, 0
         writer.mux(tone.encode(chunk))
         writer.mux(tone.encode())
@@ -130,6 +135,52 @@ def test_sound_that_mp4_cannot_hold_is_copied_into_matroska(tmp_path):
     with av.open(io.BytesIO(restored)) as reader:
         assert "matroska" in reader.format.name
     assert b"".join(_sound(restored)) == b"".join(_sound(original))
+
+
+def test_mp3_stays_in_mp4(tmp_path):
+    original = _video(sound="libmp3lame")
+    restored = _restored(tmp_path, original)
+    with av.open(io.BytesIO(restored)) as reader:
+        assert "mp4" in reader.format.name
+    assert _sound(restored) == _sound(original)
+
+
+@pytest.mark.parametrize(
+    ("content", "codec"),
+    [
+        (_video(sound="ac3").replace(b"ac-3", b"apac"), "an unknown codec"),
+        (_video(sound="adpcm_ima_qt", form="mov"), "adpcm_ima_qt"),
+    ],
+)
+def test_sound_that_cannot_be_copied_is_left_out_and_named(tmp_path, capfd, content, codec):
+    (tmp_path / "a.mov").write_bytes(content)
+    (tmp_path / "b.mp4").write_bytes(_video())
+    given = (tmp_path / "a.mov", tmp_path / "b.mp4", "-o", tmp_path / "out", "--video")
+    assert run_command(*given) == 0
+    assert f"a.mov: its sound in {codec} cannot be copied and is left out" in capfd.readouterr().err
+    first, second = sorted((tmp_path / "out/restored_videos").iterdir())
+    assert len(_pictures(first.read_bytes())) == 10
+    with av.open(first) as reader:
+        assert not reader.streams.audio
+    assert _sound(second.read_bytes())
+
+
+@pytest.mark.parametrize(("rotation", "expected"), [(0, Fraction(16, 11)), (90, Fraction(11, 16))])
+def test_pixels_that_are_not_square_stay_so(tmp_path, rotation, expected):
+    restored = _restored(tmp_path, _video(aspect=Fraction(16, 11), rotation=rotation))
+    with av.open(io.BytesIO(restored)) as reader:
+        assert reader.streams.video[0].sample_aspect_ratio == expected
+
+
+def test_damaged_packet_costs_its_own_frames_only(tmp_path, capfd):
+    content = _video(frames=30)
+    with av.open(io.BytesIO(content)) as reader:
+        packet = [packet for packet in reader.demux(video=0) if packet.size][20]
+        content = content.replace(bytes(packet), bytes(packet.size))
+    (tmp_path / "a.mp4").write_bytes(content)
+    assert run_command(tmp_path / "a.mp4", "-o", tmp_path / "out", "--video") == 0
+    assert "a.mp4: 1 damaged packets were passed over" in capfd.readouterr().err
+    assert len(_pictures((tmp_path / "out/restored_videos/a.mp4").read_bytes())) >= 25
 
 
 def test_hdr_is_refused(tmp_path):
