@@ -62,10 +62,10 @@ def run(args: argparse.Namespace) -> int:
     check_sources(config, args.workdir)
     for title, part in (("training", half), ("going on", config)):
         print(f"\n== {title}, up to step {part.train.steps} ==", flush=True)
-        if reached(args.workdir) >= part.train.steps:
+        if is_there := reached(args.workdir) >= part.train.steps:
             print(f"nothing to do: {args.workdir} has it; give another --workdir to train anew")
-            continue
-        train(part, args.workdir)
+        if part is config or not is_there:  # at the end, too: its validation may have been cut off
+            train(part, args.workdir)
         if reached(args.workdir) < part.train.steps:
             return 0  # by a signal; the line that says how to go on is printed
     print("\n== scores ==", flush=True)

@@ -59,7 +59,7 @@ def test_workdir_of_other_faces_is_refused(called, tmp_path, monkeypatch):
 def test_what_is_trained_already_is_scored_again(called, tmp_path, capsys):
     called.steps.append(50)
     assert _run(tmp_path, "--steps=50") == 0
-    assert called.steps == [50] and called.scored == ["val=astronaut:val"]
+    assert called.steps == [50, 50] and called.scored == ["val=astronaut:val"]
     assert f"nothing to do: {tmp_path} has it" in capsys.readouterr().out
 
 

@@ -71,6 +71,10 @@ def run(args: argparse.Namespace) -> int:
         raise UserError(f"-s {args.upscale:g} must lie between 1 and 16")
     if not 0 <= args.fidelity <= 1:
         raise UserError(f"--fidelity {args.fidelity:g} must lie between 0 and 1")
+    if args.max_pixels < 1:
+        raise UserError(f"--max-pixels {args.max_pixels} must be above 0")
+    if args.aligned and args.only_center_face:
+        raise UserError("--aligned inputs are one face each; leave --only-center-face out")
     _require("tqdm", "smlnet restore", "restore")
     if args.video:
         _require("av", "--video", "video")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import glob
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Set
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -49,15 +49,18 @@ def find_sources(
     folder, or the matches of one pattern.
     """
     entered: set[tuple[int, int]] = set()
+    wanted = _suffixes(videos)
 
     def look(path: Path) -> Iterator[Source]:
         if os.path.isdir(path):  # noqa: PTH112  Path.is_dir raises where a folder above may not be read
-            found = False
+            found = _place(path) in entered
             for source in _walk(path, recursive, videos, is_output, entered):
                 found = True
                 yield source
             if not found:
                 yield Source(path, Path(path.name), _empty_folder(recursive))
+        elif _place(path.parent) in entered and path.suffix.lower() in wanted:
+            return  # its folder was among the inputs, too
         elif is_output(path):
             yield Source(
                 path, Path(path.name), "lies in the output folder, whose files may be replaced; move it"
@@ -74,7 +77,8 @@ def find_sources(
         matches = False
         for match in sorted(glob.glob(given, recursive=True)):  # noqa: PTH207  Path.glob takes no absolute pattern
             matches = True
-            yield from look(Path(match))
+            if "**" not in given or not os.path.isdir(match):  # noqa: PTH112  whose files match by themselves
+                yield from look(Path(match))
         if not matches:
             yield Source(Path(given), Path(Path(given).name), "matches no file")
 
@@ -86,7 +90,7 @@ def _walk(
     is_output: Callable[[Path], bool],
     entered: set[tuple[int, int]],
 ) -> Iterator[Source]:
-    wanted = SUFFIXES.keys() | FOREIGN_SUFFIXES | (VIDEO_SUFFIXES if videos else frozenset())
+    wanted = _suffixes(videos)
     waiting = [top]
     while waiting:
         folder = waiting.pop()
@@ -113,6 +117,19 @@ def _walk(
                 yield Source(path, path.relative_to(top))
         if recursive:
             waiting.extend(reversed(subfolders))
+
+
+def _suffixes(videos: bool) -> Set[str]:
+    return SUFFIXES.keys() | FOREIGN_SUFFIXES | (VIDEO_SUFFIXES if videos else frozenset())
+
+
+def _place(folder: Path) -> tuple[int, int]:
+    """What a folder is, by whatever name; (0, 0) where it cannot be seen."""
+    try:
+        status = folder.stat()
+    except OSError:
+        return 0, 0
+    return status.st_dev, status.st_ino
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:

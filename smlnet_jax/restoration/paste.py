@@ -43,8 +43,13 @@ def paste(
     before: Float[np.ndarray, "n n 3"],
     after: Float[np.ndarray, "n n 3"],
     crop_to_canvas: Map,
+    free: Float[np.ndarray, "h w"] | None = None,
 ) -> None:
-    """Adds what restoration changed to the canvas, in place and clipped to [0, 1]; only the face's part."""
+    """Adds what restoration changed to the canvas, in place and clipped to [0, 1]; only the face's part.
+
+    Where faces meet, the first on top: `free`, 1 everywhere before it, is how much of each pixel is left to
+    the next, in place, too.
+    """
     cv2 = opencv()
     size = before.shape[0]
     part = region(canvas.shape[:2], size, crop_to_canvas)
@@ -61,8 +66,13 @@ def paste(
         flags=cv2.INTER_CUBIC,
         borderMode=cv2.BORDER_REPLICATE,
     )
+    mask = soft_mask(rows, columns, size, crop_to_canvas)
+    if free is not None:
+        left = free[rows, columns]
+        mask *= left
+        left -= mask
     face = canvas[rows, columns]
-    face += soft_mask(rows, columns, size, crop_to_canvas)[..., None] * warped
+    face += mask[..., None] * warped
     np.clip(face, 0, 1, out=face)
 
 

@@ -269,9 +269,10 @@ class Restorer:
             return Restoration(image, faces, clock.lap("paste"), faces[0].warnings)
         image = enlarge(job.photo.pixels(), settings.upscale)
         to_canvas = grid_map(job.photo.rgb.shape[:2], image.shape[:2])
-        for face in reversed(faces):  # the most certain face comes on top
-            if face.restored:
-                paste(image, face.before, face.after, compose(to_canvas, invert(face.to_crop)))
+        restored = [face for face in faces if face.restored]
+        free = np.ones(image.shape[:2], np.float32) if len(restored) > 1 else None
+        for face in restored:  # the most certain face comes on top
+            paste(image, face.before, face.after, compose(to_canvas, invert(face.to_crop)), free)
         return Restoration(image, faces, clock.lap("paste"), self._warnings(job, faces, settings))
 
     def _restored(self, face: _Face, settings: Settings) -> RestoredFace:

@@ -195,6 +195,8 @@ def test_enlargement_beyond_the_pixel_limit_is_refused_before_the_network(tmp_pa
     [
         (("-s", "0.5"), "between 1 and 16"),
         (("--fidelity", "2"), "between 0 and 1"),
+        (("--max-pixels", "-3"), "--max-pixels -3 must be above 0"),
+        (("--aligned", "--only-center-face"), "leave --only-center-face out"),
         (("--ext", "jpg", "--depth", "16"), "8 bits"),
         (("--suffix", "a/b"), "slashes"),
         (("-o", "/proc/no"), "cannot write into"),

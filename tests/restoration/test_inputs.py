@@ -97,6 +97,15 @@ def test_input_given_twice_is_used_once(tmp_path):
     assert _places(tmp_path / "a.png", tmp_path / "a.png") == ["a.png"]
 
 
+def test_file_and_folder_that_were_seen_are_not_seen_again_nor_missed(tmp_path):
+    _touch(tmp_path / "a.png", tmp_path / "sub/b.png")
+    assert _places(tmp_path, tmp_path / "a.png", tmp_path / "sub", recursive=True) == ["a.png", "sub/b.png"]
+    assert _places(f"{tmp_path}/**") == ["a.png", "b.png"]
+    assert _places(f"{tmp_path}/**", recursive=True) == ["a.png", "b.png"]
+    for inputs in ([tmp_path, tmp_path / "sub"], [tmp_path, f"{tmp_path}/"]):
+        assert not _problems(*inputs, recursive=True)
+
+
 def test_formats_that_cannot_be_read_are_handed_on_to_be_refused(tmp_path):
     _touch(tmp_path / "a.heic", tmp_path / "b.gif")
     assert _places(tmp_path) == ["a.heic", "b.gif"]

@@ -96,6 +96,18 @@ def test_a_face_at_the_border_changes_only_what_is_there(photo, shift):
     assert np.isfinite(pasted).all()
 
 
+def test_where_faces_meet_the_first_is_on_top(to_photo):
+    beside = to_photo + np.array([[0, 0, 30], [0, 0, 0]])
+    canvas = np.full((512, 512, 3), 0.5, np.float32)
+    before, free = np.full((SIZE, SIZE, 3), 0.5, np.float32), np.ones((512, 512), np.float32)
+    paste(canvas, before, before + 0.2, to_photo, free)
+    paste(canvas, before, before - 0.2, beside, free)
+    first, second = mask_of(canvas, to_photo), mask_of(canvas, beside)
+    expected = 0.5 + 0.2 * first - 0.2 * second * (1 - first)
+    np.testing.assert_allclose(canvas[..., 0], expected, atol=1e-5)
+    np.testing.assert_allclose(free, (1 - first) * (1 - second), atol=1e-5)
+
+
 def test_result_stays_in_range(photo, to_photo):
     before = crop(photo, invert(to_photo), SIZE)
     paste(photo, before, before + 2, to_photo)
