@@ -45,6 +45,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add("-s", "--upscale", type=float, default=1, metavar="FACTOR", help="enlarge photographs, by Lanczos")
     add("--aligned", action="store_true", help="inputs are face crops, or true LR faces such as 16x16")
     add("--only-center-face", action="store_true", help="restore only the face nearest to the middle")
+    add(
+        "--small-faces",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="search at the picture's own size; no: in 1600 pixels, faster where it is larger (default: yes)",
+    )
     add("--fidelity", type=float, default=1, metavar="F", help=FIDELITY)
     add(
         "--self-ensemble",
@@ -156,10 +162,12 @@ def _choose_device(args: argparse.Namespace) -> None:
 
 
 def _restorer(args: argparse.Namespace) -> Any:
+    from smlnet_jax.restoration.detect import YuNet
     from smlnet_jax.restoration.restorer import Restorer
 
     return Restorer.from_pretrained(
         *args.weights,
+        detector=YuNet(small_faces=args.small_faces),
         self_ensemble=args.self_ensemble,
         upscale=args.upscale,
         aligned=args.aligned,

@@ -6,6 +6,8 @@ detector fits that keeps to the protocol `Detector`.
 
 from __future__ import annotations
 
+import itertools
+import math
 import threading
 from dataclasses import dataclass
 from typing import Protocol
@@ -21,6 +23,9 @@ from smlnet_jax.restoration.resample import Map, compose, grid_map, invert, shif
 SMALL_COPY = 640
 MAX_ENLARGEMENT = 4
 MIN_SIDE = 8  # pixels; a copy that is narrower holds no face that could be found
+TILE = 1600  # longest side of what is looked at at once
+TILE_SCORE = 0.7  # of a face in one of several: the more is looked at, the more looks like a face by chance
+TILE_OVERLAP = 200  # pixels that neighbouring tiles share; larger faces are found on the small copy
 OVERLAP = 0.3  # two boxes with a larger intersection over union are one face
 VIEW_FACES = (64, 96, 128)  # width of the face, in pixels, in the views that refine its landmarks
 VIEW_MARGIN = 2.0  # side of a view, in widths of the face
@@ -54,15 +59,17 @@ class YuNet:
     """Finds faces from about 10 pixels up to the whole picture; safe to share between threads.
 
     YuNet sees faces of 10 to 400 pixels, so it looks at a small copy of the photograph for large faces and,
-    where that is larger, at a copy with `longest_side` for small ones. Its landmarks scatter by 3 % of the
-    face's width, and by 14 % on faces of 12 pixels; so each face is looked at again in three views of known
-    size, and the mean of their landmarks is taken (1.6 % and 2.8 %). A face that no view confirms is dropped.
+    where that is larger, at the photograph itself for small ones, tile by tile; without `small_faces` at a
+    copy of TILE pixels, which is five times as fast for 12 megapixels and shows faces from 30 pixels up
+    there. Its landmarks scatter by 3 % of the face's width, and by 14 % on faces of 12 pixels; so each face
+    is looked at again in three views of known size, and the mean of their landmarks is taken (1.6 % and
+    2.8 %). A face that no view confirms is dropped.
     """
 
-    def __init__(self, *, score: float = 0.6, longest_side: int = 1600) -> None:
+    def __init__(self, *, score: float = 0.6, small_faces: bool = True) -> None:
         cv2 = opencv()
         self._cv2 = cv2
-        self._longest_side = longest_side
+        self._small_faces = small_faces
         with quiet(cv2):
             self._network = cv2.FaceDetectorYN.create(
                 str(onnx_file(YUNET)), "", (320, 320), score_threshold=score, nms_threshold=OVERLAP
@@ -70,15 +77,15 @@ class YuNet:
         self._lock = threading.Lock()  # the network holds the size of its input
 
     def __call__(self, image: UInt8[np.ndarray, "h w 3"]) -> list[Detection]:
-        found = [face for side in self._copies(image) for face in self._on_copy(image, side)]
-        refined = (self._refine(image, face) for face in _distinct(found))
-        return _distinct([face for face in refined if face is not None])
-
-    def _copies(self, image: UInt8[np.ndarray, "h w 3"]) -> list[int]:
-        """Longest sides of the copies to look at."""
         longest = max(image.shape[:2])
         small = min(SMALL_COPY, longest * MAX_ENLARGEMENT)
-        return [small] if longest <= small else [small, min(longest, self._longest_side)]
+        found = self._on_copy(image, small)
+        if longest > small and self._small_faces:
+            found += self._on_tiles(image)
+        elif longest > small:
+            found += self._on_copy(image, min(longest, TILE))
+        refined = (self._refine(image, face) for face in _distinct(found))
+        return _distinct([face for face in refined if face is not None])
 
     def _on_copy(self, image: UInt8[np.ndarray, "h w 3"], longest_side: int) -> list[Detection]:
         ratio = longest_side / max(image.shape[:2])
@@ -88,6 +95,25 @@ class YuNet:
         kernel = self._cv2.INTER_AREA if ratio < 1 else self._cv2.INTER_CUBIC
         copy = image if ratio == 1 else self._cv2.resize(image, (width, height), interpolation=kernel)
         return self._run(copy, grid_map((height, width), image.shape[:2]))
+
+    def _on_tiles(self, image: UInt8[np.ndarray, "h w 3"]) -> list[Detection]:
+        """Faces at the photograph's own size, but for those that a cut between two tiles goes through."""
+        if min(image.shape[:2]) < MIN_SIDE:
+            return []
+        tiles = list(itertools.product(*map(_cuts, image.shape[:2])))
+        least = TILE_SCORE if len(tiles) > 1 else 0.0
+        found = []
+        for rows, columns in tiles:
+            corner = np.array([columns.start, rows.start], np.float64)
+            inside = np.where(corner > 0, corner + 1, -np.inf)
+            end = np.array([columns.stop, rows.stop])
+            within = np.where(end < image.shape[1::-1], end - 2, np.inf)
+            found += [
+                face
+                for face in self._run(image[rows, columns], shift(*corner))
+                if face.score >= least and (face.box[:2] > inside).all() and (face.box[2:] < within).all()
+            ]
+        return found
 
     def _refine(self, image: UInt8[np.ndarray, "h w 3"], face: Detection) -> Detection | None:
         """The face with the mean landmarks of its views; None if no view shows a face in its middle."""
@@ -129,6 +155,14 @@ class YuNet:
             if np.isfinite(row).all() and (row[2:4] > 1).all():
                 faces.append(Detection(corners.reshape(4), landmarks, float(min(row[14], 1.0))))
         return faces
+
+
+def _cuts(length: int) -> list[slice]:
+    """One side of a picture in equal parts of at most TILE that overlap by TILE_OVERLAP or a little more."""
+    count = max(math.ceil((length - TILE_OVERLAP) / (TILE - TILE_OVERLAP)), 1)
+    part = math.ceil((length + (count - 1) * TILE_OVERLAP) / count)
+    starts = np.linspace(0, length - part, count).round().astype(int) if count > 1 else [0]
+    return [slice(int(start), int(start) + part) for start in starts]
 
 
 def _reduced_window(cv2, image, from_view: Map, side: int, scale: float):

@@ -1,5 +1,6 @@
 """Faces are found at every size, in the same place, and nothing that a file may hold breaks the search."""
 
+import itertools
 import threading
 
 import numpy as np
@@ -9,7 +10,16 @@ from stand_ins import ASTRONAUT
 
 from smlnet_jax.errors import UserError
 from smlnet_jax.restoration import bundled
-from smlnet_jax.restoration.detect import OVERLAP, Detection, _distinct, _overlap
+from smlnet_jax.restoration.detect import (
+    OVERLAP,
+    TILE,
+    TILE_OVERLAP,
+    Detection,
+    YuNet,
+    _cuts,
+    _distinct,
+    _overlap,
+)
 from smlnet_jax.restoration.resample import grid_map, transform
 
 FACE_WIDTH = 111  # of the astronaut, in pixels of the photograph
@@ -57,6 +67,37 @@ def test_small_face_in_a_large_photograph_is_found(yunet, astronaut):
     (face,) = yunet(canvas)
     assert 1400 < face.centre[0] < 1464
     assert 900 < face.centre[1] < 964
+
+
+def test_tiny_faces_of_a_large_photograph_are_found_wherever_its_tiles_are_cut(yunet, astronaut):
+    canvas = np.full((1700, 3000, 3), 128, np.uint8)
+    tiny = resized(astronaut[30:230, 130:330], 46)
+    corners = [(30, 40), (30, 1380), (740, 1490), (840, 2900), (930, 1580)]  # of 1400 to 1600 two tiles show
+    for top, left in corners:
+        canvas[top : top + 46, left : left + 46] = tiny
+    found = sorted(yunet(canvas), key=lambda face: tuple(face.centre[::-1] // 100))
+    assert len(found) == len(corners)
+    for face, (top, left) in zip(found, corners, strict=True):
+        assert np.abs(face.centre - [left + 23, top + 23]).max() < 12
+    assert len(YuNet(small_faces=False)(canvas)) < len(corners)
+
+
+@pytest.mark.parametrize("side", [150, 500, 1500])
+def test_face_larger_than_what_tiles_share_is_found_once(yunet, astronaut, side):
+    canvas = np.full((1700, 3000, 3), 128, np.uint8)
+    canvas[100 : 100 + side, 1400 - side // 2 : 1400 - side // 2 + side] = resized(
+        astronaut[30:230, 130:330], side
+    )
+    (face,) = yunet(canvas)
+    assert np.abs(face.centre - [1400, 100 + side / 2]).max() < side / 8
+
+
+@pytest.mark.parametrize("length", [8, 1600, 1601, 3000, 3001, 20_001])
+def test_tiles_cover_every_pixel_and_share_what_a_small_face_needs(length):
+    cuts = _cuts(length)
+    assert cuts[0].start == 0 and cuts[-1].stop == length
+    assert all(cut.stop - cut.start <= TILE for cut in cuts)
+    assert all(one.stop - other.start >= TILE_OVERLAP - 2 for one, other in itertools.pairwise(cuts))
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 5000), (5000, 1), (3, 7), (8, 8), (7, 300), (20, 3000)])
