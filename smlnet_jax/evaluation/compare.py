@@ -19,6 +19,17 @@ from smlnet_jax.metrics import PROTOCOLS
 FEW = 20  # images; over fewer, a bootstrap interval is too narrow
 MIN_RESAMPLES = 1_000
 
+# Beyond the protocols' PSNR and SSIM: what the sentence calls it, digits, unit, whether more is better.
+FURTHER = {
+    "vif": ("VIF", 4, "", True),
+    "lr_consistency": ("LR consistency", 3, " dB", True),
+    "identity": ("identity", 4, "", True),
+    "lpips": ("LPIPS", 4, "", False),
+    "blur": ("blur", 4, "", False),
+    "niqe": ("NIQE", 3, "", False),
+}
+METRICS = {"psnr": ("PSNR", 3, " dB", True), "ssim": ("SSIM", 4, "", True)}
+
 Scores = dict[str, dict[str, float]]  # by image, then by column
 
 
@@ -37,7 +48,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Prints a sentence for each protocol and metric. Raises UserError where the files do not compare."""
+    """Prints a sentence for each metric. Raises UserError where the files do not compare."""
     if args.resamples < MIN_RESAMPLES:
         raise UserError(f"--resamples={args.resamples} is too few; give {MIN_RESAMPLES:,} or more")
     if args.seed < 0:
@@ -46,15 +57,23 @@ def run(args: argparse.Namespace) -> int:
     first, second = read_scores(args.first), read_scores(args.second)
     refuse_unpaired(first, second, *labels)
     names = sorted(first)
-    for protocol, metric in _in_both(first, second, args.protocol):
-        column = f"{protocol}_{metric}"
-        found = paired_difference(
-            _values(first, names, column, labels[0]),
-            _values(second, names, column, labels[1]),
-            resamples=args.resamples,
-            seed=args.seed,
-        )
-        print(f"{protocol} {metric.upper()}: {sentence(found, *labels, metric)}")
+    for column in _in_both(first, second, args.protocol):
+        protocol, _, metric = column.rpartition("_")
+        of_protocol = protocol in PROTOCOLS
+        metric_name, digits, unit, more_is_better = METRICS[metric] if of_protocol else FURTHER[column]
+        title = f"{protocol} {metric_name}" if of_protocol else metric_name
+        try:
+            values = [
+                _values(scores, names, column, label)
+                for scores, label in zip((first, second), labels, strict=True)
+            ]
+        except UserError as error:
+            if of_protocol:
+                raise
+            print(f"note: {title} is left out: {error}", file=sys.stderr)
+            continue
+        found = paired_difference(*values, resamples=args.resamples, seed=args.seed)
+        print(f"{title}: {sentence(found, *labels, digits, unit, more_is_better)}")
     if len(names) < FEW:
         print(f"note: over fewer than {FEW} images these intervals are too narrow", file=sys.stderr)
     return 0
@@ -85,28 +104,28 @@ def read_scores(path: Path) -> Scores:
     return scores
 
 
-def sentence(found: Difference, first: str, second: str, metric: str) -> str:
+def sentence(
+    found: Difference, first: str, second: str, digits: int, unit: str = "", more_is_better: bool = True
+) -> str:
     """The outcome in words: which is better, by how much and in which interval; or that one cannot tell."""
-    digits, unit = (3, " dB") if metric == "psnr" else (4, "")
     images = f"{found.images} images"
     if not found.is_distinguishable:
         mean, low, high = (f"{value:+z.{digits}f}" for value in found[:3])
         return f"{first} and {second} are not distinguishable: {mean}{unit} [{low}, {high}], {images}"
-    better, worse = (first, second) if found.low > 0 else (second, first)
+    better, worse = (first, second) if (found.low > 0) == more_is_better else (second, first)
     ends = sorted((abs(found.low), abs(found.high)))
     mean, low, high = (f"{value:.{digits}f}" for value in (abs(found.mean), *ends))
     return f"{better} is better than {worse} by {mean}{unit} [{low}, {high}], {images}"
 
 
-def _in_both(first: Scores, second: Scores, protocol: str | None) -> list[tuple[str, str]]:
-    """(protocol, metric) of what both files hold, only of the `protocol` that was asked for."""
+def _in_both(first: Scores, second: Scores, protocol: str | None) -> list[str]:
+    """Columns that both files hold, in order; only of the `protocol` that was asked for."""
     columns = set.intersection(*(set(row) for scores in (first, second) for row in scores.values()))
-    wanted = (protocol,) if protocol else tuple(PROTOCOLS)
-    found = [
-        (name, metric) for name in wanted for metric in ("psnr", "ssim") if f"{name}_{metric}" in columns
-    ]
+    protocols = (protocol,) if protocol else tuple(PROTOCOLS)
+    wanted = [f"{name}_{metric}" for name in protocols for metric in METRICS]
+    found = [column for column in (*wanted, *(() if protocol else FURTHER)) if column in columns]
     if not found:
-        raise UserError(f"the two files share no scores under {' or '.join(wanted)}; score both under one")
+        raise UserError(f"the two files share no scores under {' or '.join(protocols)}; score both under one")
     return found
 
 

@@ -6,6 +6,7 @@ A measure that cannot be had is left out with the reason; nothing takes its plac
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -167,7 +168,10 @@ def _single(column: str, make: Callable[[], OfOne]) -> Measure:
 
 
 def _vif(sr: Image, hr: Image) -> float:
-    return _jitted_vif(sr[None], hr[None]).item()
+    value = _jitted_vif(sr[None], hr[None]).item()
+    if math.isnan(value):  # pictures of 8 bits are finite
+        raise UserError("an original is flat, and shows nothing that could be lost")
+    return value
 
 
 @jax.jit

@@ -174,7 +174,8 @@ def run(config: Config, workdir: Path) -> int:
         for score, folders in ((score_photographs, photos), (score_portraits, portraits))
     }
     loaded = weights.load(config.eval.weights, workdir, self_ensemble=config.eval.self_ensemble)
-    if not isinstance(loaded.model, Model):
+    used = weights.on_lr(loaded, config.data.scale, "pil_bicubic").model
+    if not isinstance(used, Model):
         raise UserError(
             f"--config.eval.weights={loaded.label} is no network; name a workdir or pretrained weights"
         )
@@ -184,7 +185,7 @@ def run(config: Config, workdir: Path) -> int:
         workdir.mkdir(parents=True, exist_ok=True)
     detector = YuNet()
     restorer = Restorer(
-        loaded.model,
+        used,
         loaded.params,
         size=config.data.size,
         scale=config.data.scale,

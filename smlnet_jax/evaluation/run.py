@@ -39,6 +39,7 @@ def run(config: Config, workdir: Path) -> int:
     loaded = weights.load(settings.weights, workdir, self_ensemble=settings.self_ensemble)
     for note in notes(config, loaded):
         print(f"note: {note}", file=sys.stderr)
+    loaded = weights.on_lr(loaded, config.data.scale, config.data.lr_kernel)
     with refused(workdir):
         (workdir / "eval").mkdir(parents=True, exist_ok=True)
 

@@ -47,6 +47,11 @@ def run(args: argparse.Namespace) -> int:
     """Restores what `args` names; the exit code. Raises UserError; faces that were written stay."""
     if args.batch_size < 1:
         raise UserError(f"--batch-size {args.batch_size} must be above 0")
+    if args.output.resolve().is_relative_to(Path(args.faces).expanduser().resolve()):
+        raise UserError(
+            f"-o {args.output} lies in {args.faces}, whose faces are to be learned from; give a folder "
+            "elsewhere"
+        )
     model, params, card = load_pretrained(args.model)
     source = open_source(args.faces, card.size)
     left = Remaining.of(source, args.output)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -44,9 +45,25 @@ def load(what: str, workdir: Path | str, *, self_ensemble: bool = False) -> Load
 
 def trained_otherwise(loaded: Loaded, **now: Any) -> Iterator[str]:
     """Of `scale` and `lr_kernel` those that the weights were trained with another of: one line each."""
-    for key, value in now.items():
-        if loaded.data.get(key, value) != value:
-            yield f"the weights were trained with data.{key}={loaded.data[key]}, and are used with {value}"
+    differs = {key: value for key, value in now.items() if loaded.data.get(key, value) != value}
+    for key, value in differs.items():
+        yield f"the weights were trained with data.{key}={loaded.data[key]}, and are used with {value}"
+    if differs and _consistency(loaded):
+        yield "so model.consistency, which is for the LR that they were trained on, is off"
+
+
+def on_lr(loaded: Loaded, scale: int, lr_kernel: str) -> Loaded:
+    """With consistency off where LR is not what it is for: SR would be moved to what reduces to another."""
+    if _consistency(loaded) in (0, scale if lr_kernel == "pil_bicubic" else 0):
+        return loaded
+    assert loaded.model is not None  # it has consistency
+    config = dataclasses.replace(loaded.model.config, consistency=0)
+    return loaded._replace(model=dataclasses.replace(loaded.model, config=config))
+
+
+def _consistency(loaded: Loaded) -> int:
+    config = getattr(loaded.model, "config", None)  # bicubic has none
+    return getattr(config, "consistency", 0)
 
 
 def _load(what: str, workdir: Path | str) -> Loaded:

@@ -68,7 +68,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Draws all that applies; the exit code. Raises UserError before anything is computed where it can."""
-    for flag, lowest in (("images", 1), ("limit", 1), ("scale", 2), ("size", 8)):
+    smallest = max(PROTOCOLS[name].smallest for name in (args.protocol, "basicsr"))  # which luma is of
+    for flag, lowest in (("images", 1), ("limit", 1), ("scale", 2), ("size", smallest)):
         if getattr(args, flag) < lowest:
             raise UserError(f"--{flag}={getattr(args, flag)} must be at least {lowest}")
     box = inset.parse(args.inset, args.size) if args.inset else None
@@ -86,8 +87,9 @@ def run(args: argparse.Namespace) -> int:
     for label, network in loaded.items():
         for note in weights.trained_otherwise(network, scale=args.scale, lr_kernel=args.lr_kernel):
             print(f"note: {label}: {note}", file=sys.stderr)
+    on_lr = {label: weights.on_lr(found, args.scale, args.lr_kernel) for label, found in loaded.items()}
     networks = [
-        restore(label, found.model, found.params, faces) for label, found in loaded.items() if found.model
+        restore(label, found.model, found.params, faces) for label, found in on_lr.items() if found.model
     ]
 
     figures: list[Drawn] = []

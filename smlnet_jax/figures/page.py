@@ -12,6 +12,7 @@ from PIL import Image
 
 from smlnet_jax.figures.drawn import Drawn
 
+WEBP_SIDE = 16383  # pixels
 _HEAD = """\
 <!doctype html>
 <html lang="en">
@@ -53,7 +54,11 @@ def file_names(drawn: Drawn) -> list[str]:
 
 
 def _inline(path: Path) -> str:
-    file = io.BytesIO()
+    """As WebP, which is smaller, but for pictures that are too long for it."""
+    form, data = "png", path.read_bytes()
     with Image.open(path) as image:
-        image.convert("RGB").save(file, "WEBP", lossless=True)
-    return "data:image/webp;base64," + base64.b64encode(file.getvalue()).decode()
+        if max(image.size) <= WEBP_SIDE:
+            file = io.BytesIO()
+            image.convert("RGB").save(file, "WEBP", lossless=True)
+            form, data = "webp", file.getvalue()
+    return f"data:image/{form};base64,{base64.b64encode(data).decode()}"

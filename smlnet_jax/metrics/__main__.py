@@ -24,7 +24,7 @@ from smlnet_jax.metrics.explain import explain
 from smlnet_jax.metrics.fid import Moments, frechet_distance, read_gaussian, write_gaussian
 from smlnet_jax.metrics.inception import Inception
 from smlnet_jax.metrics.niqe import fit, write_natural_model
-from smlnet_jax.restoration.files import replacing
+from smlnet_jax.restoration.files import replacing, shown
 
 Image = UInt8[np.ndarray, "h w 3"]
 
@@ -78,12 +78,14 @@ def _explain(args: argparse.Namespace) -> None:
 
 
 def _fit_niqe(args: argparse.Namespace) -> None:
+    _refuse_other_than_npz(args.output)
     with replacing(args.output) as file:  # opened first: what cannot be written is not computed in vain
         write_natural_model(file, fit(_images(args.folder)))
     print(f"written: {args.output}; figures by this model compare with no others")
 
 
 def _fid_statistics(args: argparse.Namespace) -> None:
+    _refuse_other_than_npz(args.output)
     network = Inception(args.network)
     with replacing(args.output) as file:
         features = (Moments.of(network(image[None])) for image in _images(args.folder))
@@ -94,6 +96,11 @@ def _fid_statistics(args: argparse.Namespace) -> None:
 
 def _fid(args: argparse.Namespace) -> None:
     print(f"FID {frechet_distance(*(read_gaussian(path) for path in (args.one, args.other))):.3f}")
+
+
+def _refuse_other_than_npz(output: Path) -> None:
+    if output.suffix != ".npz":
+        raise UserError(f"-o {shown(output)} must end in .npz, by which it will be read")
 
 
 def _images(folder: Path) -> Iterator[Image]:

@@ -30,6 +30,8 @@ def read_arrays(path: Path) -> Arrays:
         raise UserError(
             f"{path} cannot be read ({error.strerror}); give the file with the weights"
         ) from error
+    except KeyError as error:  # of a dtype that NumPy does not have
+        raise UserError(f"{path} holds arrays of {error}; convert it again, as float32") from error
     except (safetensors.SafetensorError, zipfile.BadZipFile, ValueError, EOFError) as error:
         reason = " ".join(str(error).split())
         raise UserError(

@@ -59,7 +59,14 @@ class Inception:
                 "it with a resize of its own, as docs/evaluation.md shows"
             )
         planes = np.ascontiguousarray(images.transpose(0, 3, 1, 2), np.float32) / 255
-        return self._session.run(None, {self._input: planes})[0].reshape(batch, -1)
+        try:
+            features = self._session.run(None, {self._input: planes})[0].reshape(batch, -1)
+        except Exception as error:  # of onnxruntime's own classes, as above
+            reason = " ".join(str(error).split())
+            raise UserError(f"{self._path} does not run on images of {width}x{height} ({reason})") from error
+        if not np.isfinite(features).all():
+            raise UserError(f"{self._path} gives features that are not finite; export it again")
+        return features
 
 
 def _takes_images(given) -> bool:

@@ -40,22 +40,27 @@ class Protocol:
     window: tuple[float, ...]  # of SSIM, one axis; positions where it would leave the image do not count
     sample_covariance: bool  # SSIM's variances divide by N - 1, not N
 
+    @property
+    def smallest(self) -> int:
+        """Pixels that a side must have."""
+        return 2 * self.border + len(self.window)
+
     def view(self, image: Float[Array, "b h w 3"]) -> Float[Array, "b h2 w2 c"]:
         """What this protocol measures of an image in [0, 1]: in 0..255, border cut, c = 1 or 3."""
         levels = jnp.round(jnp.clip(image, 0, 1) * 255).astype(jnp.int32)
         height, width = levels.shape[1:3]
-        needed = 2 * self.border + len(self.window)
-        if min(height, width) < needed:
+        if min(height, width) < self.smallest:
             raise UserError(
                 f"images of {width}x{height} are too small to be scored: this protocol cuts {self.border} "
-                f"pixels off each side and needs {needed}x{needed}; use larger images or other eval.protocols"
+                f"pixels off each side and needs {self.smallest}x{self.smallest}; use larger images or "
+                "another protocol"
             )
         levels = levels[:, self.border : height - self.border, self.border : width - self.border]
         return levels.astype(jnp.float32) if self.channels == "rgb" else _luma(levels, self.channels)
 
 
 PROTOCOLS: dict[str, Protocol] = {
-    # DIC, SISN, SFMNet. SSIM with the defaults of scikit-image.
+    # SFMNet; DIC and SISN for PSNR at x8. SSIM with the defaults of scikit-image.
     "sfmnet": Protocol("y_rounded", border=8, window=uniform_window(7), sample_covariance=True),
     # SPARNet, CTCNet, WFEN. SSIM as in Wang et al. 2004.
     "sparnet": Protocol("y_truncated", border=0, window=gaussian_window(1.5, 11), sample_covariance=False),

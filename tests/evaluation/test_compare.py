@@ -63,6 +63,18 @@ def test_only_the_protocol_that_was_asked_for(write, image, capsys):
     assert code == 2 and "share no scores under rgb" in err
 
 
+def test_whatever_both_files_hold_is_compared_in_its_own_direction(write, image, capsys):
+    closer = 1 / image
+    write("a.csv", vif=image / 50, lpips=closer, niqe=image, lr_consistency=image, other=image)
+    write("b.csv", vif=image / 40, lpips=closer + 0.1, niqe=image, lr_consistency=image * np.inf)
+    _, out, err = compare(capsys, "a.csv", "b.csv")
+    vif, lpips, niqe = out.splitlines()
+    assert vif.startswith("VIF: b.csv is better than a.csv by 0.1")
+    assert lpips.startswith("LPIPS: a.csv is better than b.csv by 0.1000 [")
+    assert niqe.startswith("NIQE: a.csv and b.csv are not distinguishable")
+    assert "LR consistency is left out: lr_consistency of 000.png in b.csv is inf" in err
+
+
 def test_few_images_are_noted(write, image, capsys):
     write("a.csv", rgb_psnr=image[:5])
     assert "fewer than 20 images" in compare(capsys, "a.csv", "a.csv")[2]

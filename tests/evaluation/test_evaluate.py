@@ -65,7 +65,7 @@ def test_mean_weighs_each_image_once(sharpen, source):
 
 
 def test_bicubic_weights_gain_nothing(source):
-    _, model, params, _ = load("bicubic", "")
+    _, model, params, *_ = load("bicubic", "")
     found = evaluate(model, params, {"s": source}, scale=8, batch_size=4, samples=1).datasets["s"]
     jax.tree.map(np.testing.assert_array_equal, found.model, found.bicubic)
     assert list(found.samples) == ["LR", "bicubic", "I_spa", "HR"]
@@ -110,7 +110,7 @@ def test_limit_takes_the_first_images(sharpen, source):
 def test_json_has_the_documented_keys(sharpen, source):
     results = evaluate(sharpen, sharpen.init(), {"s": source}, scale=4, protocols=("sfmnet", "rgb"))
     written = json.loads(json.dumps(results.to_json("runs/x4"), allow_nan=False))
-    assert list(written) == ["weights", "scale", "lr_kernel", "datasets"]
+    assert list(written) == ["weights", "own", "scale", "lr_kernel", "datasets"]
     assert (written["weights"], written["scale"], written["lr_kernel"]) == ("runs/x4", 4, "pil_bicubic")
     assert list(written["datasets"]["s"]) == ["n", "protocols", "bicubic"]
     assert written["datasets"]["s"]["n"] == 7
@@ -138,7 +138,7 @@ def test_no_protocol_at_all_is_refused(sharpen, source):
 def test_bicubic_row_has_the_reference_values(scale, faces, golden):
     """The whole way: folder, LR, enlargement, metrics."""
     reference = json.loads((golden / "bicubic_lfw.json").read_text())
-    _, model, params, _ = load("bicubic", "")
+    _, model, params, *_ = load("bicubic", "")
     source = open_source(str(faces / "lfw" / "test"))
     found = evaluate(model, params, {"lfw": source}, scale=scale, batch_size=50).datasets["lfw"]
     assert len(found.names) == reference["images"]

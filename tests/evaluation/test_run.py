@@ -16,6 +16,7 @@ from smlnet_jax.errors import UserError
 from smlnet_jax.evaluation import run as door
 from smlnet_jax.evaluation import weights
 from smlnet_jax.metrics import PROTOCOLS
+from smlnet_jax.models import SelfEnsemble
 from smlnet_jax.restoration.align import canonical_landmarks
 from smlnet_jax.restoration.identity import SFace
 
@@ -143,8 +144,21 @@ def test_weights_trained_otherwise_are_scored_by_the_config_with_a_note():
 def test_pretrained_weights_know_what_they_were_trained_on():
     loaded = weights.load("smlnet_lite_x4", "")
     assert list(weights.trained_otherwise(loaded, scale=8, lr_kernel="pil_bicubic")) == [
-        "the weights were trained with data.scale=4, and are used with 8"
+        "the weights were trained with data.scale=4, and are used with 8",
+        "so model.consistency, which is for the LR that they were trained on, is off",
     ]
+
+
+@pytest.mark.parametrize(
+    ("scale", "kernel", "left"),
+    [(4, "pil_bicubic", 4), (8, "pil_bicubic", 0), (4, "area", 0)],
+)
+def test_consistency_is_for_its_own_lr(scale, kernel, left):
+    loaded = weights.load("smlnet_lite_x4", "", self_ensemble=True)
+    used = weights.on_lr(loaded, scale, kernel)
+    assert used.model.config == dataclasses.replace(loaded.model.config, consistency=left)
+    assert isinstance(used.model, SelfEnsemble)
+    assert weights.on_lr(weights.Loaded("bicubic", None, {}), 8, "area").model is None
 
 
 @pytest.mark.parametrize(

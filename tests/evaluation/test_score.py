@@ -126,6 +126,13 @@ def test_measure_that_cannot_be_had_is_left_out_with_the_reason(results, tmp_pat
     assert "VIF" not in shown.out and "identity" not in shown.out
 
 
+def test_flat_original_leaves_vif_out_with_the_reason(larger, tmp_path, capsys):
+    Image.new("RGB", (48, 48)).save(tmp_path / "hr/001.png")
+    assert main([*larger, "-o", "means.json"]) == 0
+    assert json.loads((tmp_path / "means.json").read_text())["left_out"]["vif"].startswith("001.png: ")
+    assert "an original is flat" in capsys.readouterr().err
+
+
 class ColourMeans:
     """In Inception's place: three features an image."""
 

@@ -89,7 +89,9 @@ def test_both_views_are_asked_unless_the_network_is_symmetric_by_itself(teacher)
     [
         ([], {"lr_kernel": "blind"}, "brighter_x4 was trained on an LR of blind"),
         (["--batch-size", "0"], {}, "--batch-size 0 must be above 0"),
-        (["-o", "faces/a.png/x"], {}, "cannot write .*start the same command again"),
+        (["-o", "file/x"], {}, "cannot write .*start the same command again"),
+        (["-o", "faces/taught"], {}, "-o faces/taught lies in faces, .*give a folder elsewhere"),
+        (["-o", "faces"], {}, "give a folder elsewhere"),
     ],
 )
 def test_what_cannot_be_taught_is_refused_in_a_sentence(
@@ -99,6 +101,7 @@ def test_what_cannot_be_taught_is_refused_in_a_sentence(
     loaded = (model, model.init(jax.random.key(0)), dataclasses.replace(teacher, **card))
     monkeypatch.setattr(teach, "load_pretrained", lambda what: loaded)
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "file").touch()
     assert main(["data", "teach", "faces", "-o", "out", *flags]) == 2
 
     assert re.search(sentence, capsys.readouterr().err)

@@ -8,7 +8,7 @@ from PIL import Image
 
 from smlnet_jax.cli import main
 from smlnet_jax.evaluation import weights
-from smlnet_jax.figures import gates
+from smlnet_jax.figures import gates, page
 
 
 @pytest.fixture
@@ -78,6 +78,12 @@ def test_networks_side_by_side_and_what_is_left_out_is_said(folder, tmp_path, kn
     assert "Left out: it has one branch" in page and "Of several networks" in page
 
 
+def test_picture_that_is_too_long_for_webp_is_shown_as_it_is(tmp_path):
+    for height, kind in ((16383, "webp"), (16384, "png")):
+        Image.new("RGB", (1, height)).save(tmp_path / "a.png")
+        assert page._inline(tmp_path / "a.png").startswith(f"data:image/{kind};base64,")
+
+
 def test_the_same_command_gives_the_same_files(folder, tmp_path, known):
     for name in ("first", "second"):
         assert _draw(folder, tmp_path / name, "--limit=2", "--images=1") == 0
@@ -93,6 +99,8 @@ def test_the_same_command_gives_the_same_files(folder, tmp_path, known):
         (["one"], ["--inset=30,0,8"], "--inset=30,0,8 does not lie in a picture of 32x32"),
         (["one"], ["--names=0.png,9.png"], "has no 9.png; give names such as "),
         (["one"], ["--size=64"], "0.png of"),
+        (["one"], ["--size=16"], "--size=16 must be at least 23"),
+        (["one"], ["--size=8", "--protocol=rgb"], "--size=8 must be at least 11"),
         (["one"], ["--images=0"], "--images=0 must be at least 1"),
         (["one"], ["--scale=1"], "--scale=1 must be at least 2"),
         (["one", "one"], [], "two of the weights are called one; tell them apart with LABEL=WEIGHTS"),

@@ -38,6 +38,13 @@ def test_single_array_in_place_of_an_archive_is_named(tmp_path):
         read_arrays(tmp_path / "one.npz")
 
 
+def test_dtype_that_numpy_lacks_is_named(tmp_path):
+    header = b'{"w":{"dtype":"BF16","shape":[2],"data_offsets":[0,4]}}'
+    (tmp_path / "a.safetensors").write_bytes(len(header).to_bytes(8, "little") + header + bytes(4))
+    with pytest.raises(UserError, match=r"a\.safetensors holds arrays of 'BF16'; convert it again"):
+        read_arrays(tmp_path / "a.safetensors")
+
+
 def test_nothing_is_unpickled(tmp_path):
     np.savez(tmp_path / "objects.npz", mu=np.array([{"a": 1}], dtype=object))
     with pytest.raises(UserError, match=r"objects.npz is no .npz file"):

@@ -43,11 +43,13 @@ def test_fid_of_statistics_and_features_of_files(images, tmp_path, capsys, monke
     ("arguments", "sentence"),
     [
         (["fit-niqe", "nowhere", "-o", "model.npz"], "nowhere is not there"),
-        (["fit-niqe", "photographs", "-o", "photographs"], "photographs: cannot be written (Is a directory)"),
+        (["fit-niqe", "photographs", "-o", "made.npz"], "made.npz: cannot be written (Is a directory)"),
+        (["fit-niqe", "photographs", "-o", "photo.png"], "-o photo.png must end in .npz"),
         (["fid", "one.npz", "other.npz"], "one.npz cannot be read"),
         (["fid-statistics", "net.onnx", "photographs", "-o", "stats.npz"], "net.onnx is not there"),
     ],
 )
-def test_what_is_missing_is_named(arguments, sentence, images, capsys):
+def test_what_is_missing_is_named(arguments, sentence, images, tmp_path, capsys):
+    (tmp_path / "made.npz").mkdir()
     assert door.main(arguments) == 2
     assert sentence in capsys.readouterr().err

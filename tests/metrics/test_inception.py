@@ -1,6 +1,7 @@
 """Networks of a few bytes: ONNX files written by hand, since nothing here can write them."""
 
 import sys
+import types
 
 import numpy as np
 import pytest
@@ -52,6 +53,21 @@ def test_features_are_the_networks_of_pictures_in_0_to_1(tmp_path):
         features = network(images)
         assert features.shape == (shape[0], 3)
         np.testing.assert_allclose(features, images.mean((1, 2)) / 255, rtol=1e-5)
+
+
+def test_network_that_fails_or_gives_no_numbers_is_one_sentence(tmp_path, monkeypatch):
+    def fails(*_):
+        raise RuntimeError("a kernel that\ndoes not fit")
+
+    broken = Inception(onnx(tmp_path / "broken.onnx"))
+    monkeypatch.setattr(broken, "_session", types.SimpleNamespace(run=fails))
+    with pytest.raises(
+        UserError, match=r"broken\.onnx does not run on images of 6x5 \(a kernel that does not"
+    ):
+        broken(np.zeros((1, 5, 6, 3), np.uint8))
+    nothing = Inception(onnx(tmp_path / "log.onnx", operator="Log", takes=("n", 3, 1, 1)))
+    with pytest.raises(UserError, match=r"log\.onnx gives features that are not finite"):
+        nothing(np.zeros((1, 1, 1, 3), np.uint8))
 
 
 def test_image_of_another_size_than_the_network_takes_is_refused_not_resized(tmp_path):
