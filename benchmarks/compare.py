@@ -20,13 +20,16 @@ from typing import Any
 from smlnet_jax.errors import UserError, one_line_errors
 
 TOLERANCE = 0.15
+MEASURED = frozenset({"benchmark", "machine", "rows", "exponents", "peer"})  # all else says what was run
 
 
 def load(path: Path) -> dict[str, Any]:
     """A file that a benchmark wrote with --json."""
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
-        return found if isinstance(found["rows"], dict) and found["benchmark"] else {}
+        if not (found["benchmark"] and isinstance(found["rows"], dict) and found["rows"]):
+            raise ValueError("no rows")
+        return found
     except OSError as error:
         raise UserError(f"{path} cannot be read ({error.strerror}); make it with --json {path}") from error
     except (ValueError, KeyError, TypeError) as error:
@@ -48,6 +51,12 @@ def compared(before_path: Path, after_path: Path, tolerance: float) -> int:
             f"{before_path} is of benchmarks.{before['benchmark']}, {after_path} of "
             f"benchmarks.{after['benchmark']}; compare two of the same"
         )
+    for key in sorted((before.keys() | after.keys()) - MEASURED):
+        if before.get(key) != after.get(key):
+            raise UserError(
+                f"{before_path} was made with {key} {before.get(key)}, {after_path} with {after.get(key)}; "
+                "compare two of the same"
+            )
     devices = [found.get("machine", {}).get("device") for found in (before, after)]
     if devices[0] != devices[1]:
         print(f"note: measured on {devices[0]}, then on {devices[1]}; ratios of two machines may differ")
@@ -56,8 +65,8 @@ def compared(before_path: Path, after_path: Path, tolerance: float) -> int:
         if change is None:
             verdict = "MISSING"
         else:
-            verdict = f"{change - 1:+7.1%}" + ("  SLOWER" if change < 1 - tolerance else "")
-        failed += change is None or change < 1 - tolerance
+            verdict = f"{change - 1:+7.1%}" + ("" if change >= 1 - tolerance else "  SLOWER")
+        failed += change is None or not change >= 1 - tolerance  # so that NaN fails, too
         print(f"{name:64} {verdict}")
     print(f"{failed} of {len(before['rows'])} slower by more than {tolerance:.0%}, or missing")
     return failed

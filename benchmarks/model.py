@@ -2,7 +2,7 @@
 
     python -m benchmarks.model --json figures.json
     python -m benchmarks.model --variants smlnet_lite --batches 1,8,fits --dtype bfloat16
-    python -m benchmarks.model --peer net.py:SPARNet()    # a PyTorch module, timed in the same rounds
+    python -m benchmarks.model --peer 'net.py:SPARNet()'    # a PyTorch module, timed in the same rounds
 
 Prints milliseconds an image, GFLOP/s, what share of the product's GFLOP/s that is, and what share of the
 copy's bandwidth XLA's estimate of the traffic is (above 100 % where caches serve it). Compile times are with

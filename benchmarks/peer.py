@@ -96,6 +96,7 @@ def _torch():
         raise UserError(
             f"--peer needs PyTorch, which is not installed ({error}); install torch, or leave --peer out"
         ) from error
+    torch.set_float32_matmul_precision("high")  # TF32 on a GPU, which is what JAX does without being asked
     return torch
 
 

@@ -21,7 +21,8 @@ from PIL import Image
 from benchmarks.timing import Ratio, Timing, arguments, row, write
 from smlnet_jax.config import DataConfig
 from smlnet_jax.data.pipeline import training_batches
-from smlnet_jax.data.sources import open_source
+from smlnet_jax.data.records import RecordSource
+from smlnet_jax.data.sources import FolderSource, ImageSource, open_source
 
 SIDE, QUALITY = 128, 95
 
@@ -39,10 +40,15 @@ def generate(folder: Path, count: int) -> None:
         picture.save(folder / f"{i:05d}.jpg", quality=QUALITY)
 
 
-def encoded(faces, count: int) -> list[bytes]:
-    """The first `count` faces as JPEGs in memory."""
+def encoded(faces: ImageSource, count: int) -> list[bytes]:
+    """The first `count` faces as the source has them; of one that has no files of its own, as JPEGs."""
+    first = range(min(count, len(faces)))
+    if isinstance(faces, FolderSource):
+        return [(faces.root / faces.names[i]).read_bytes() for i in first]
+    if isinstance(faces, RecordSource):
+        return [faces.read(i)[1] for i in first]
     found = []
-    for i in range(min(count, len(faces))):
+    for i in first:
         buffer = io.BytesIO()
         Image.fromarray(faces[i].image).save(buffer, "JPEG", quality=QUALITY)
         found.append(buffer.getvalue())
@@ -52,12 +58,12 @@ def encoded(faces, count: int) -> list[bytes]:
 def bare_decoding(files: list[bytes], count: int) -> None:
     """Decodes `count` images, nothing else."""
     for i in range(count):
-        np.asarray(Image.open(io.BytesIO(files[i % len(files)])))
+        np.asarray(Image.open(io.BytesIO(files[i % len(files)])).convert("RGB"))
 
 
 def measure(config: DataConfig, batch_size: int, batches: int, rounds: int) -> tuple[Timing, Timing]:
     """Seconds for `batches` batches, and for the bare decoding of as many images, in turns."""
-    files = encoded(open_source(config.train, config.size), 256)
+    files = encoded(open_source(config.train), 256)
     stream = training_batches(config, batch_size=batch_size, seed=0)
     for _ in range(4):  # the threads are up, and the buffers full
         next(stream)

@@ -18,9 +18,10 @@ process='rank=${OMPI_COMM_WORLD_RANK:-${PMIX_RANK:-${PMI_RANK:?no rank from MPI}
 exec "$PYTHON" train.py "$@" --config.train.distributed=True --config.train.coordinator="$COORDINATOR" \
   --config.train.num_processes="$PROCESSES" --config.train.process_id="$rank"'
 
-# Open MPI hands on only the variables that it is told of; MPICH and Intel MPI hand on all.
+# Open MPI hands on only the variables that it is told of, and would give two processes one core each, for all of
+# their threads; MPICH and Intel MPI hand on all.
 exported=()
 if "${MPIRUN:-mpirun}" --version 2>&1 | grep -q 'Open MPI\|OpenRTE'; then
-  exported=(-x COORDINATOR -x PROCESSES -x PYTHON)
+  exported=(--bind-to none -x COORDINATOR -x PROCESSES -x PYTHON)
 fi
 exec "${MPIRUN:-mpirun}" -n "$PROCESSES" --host "$hosts" "${exported[@]}" bash -c "$process" process "$@"

@@ -30,7 +30,8 @@ mkdir "$workdir" "$top/xla"
 for part in run xla; do
   [[ ! -e ${IN:-}/$part.tar.00 ]] || cat "$IN/$part".tar.* | tar -x -C "$top/$part"
 done
-export JAX_COMPILATION_CACHE_DIR=$top/xla
+# Without XLA's own caches, whose folder would be part of what a program is known by: it is another in every piece.
+export JAX_COMPILATION_CACHE_DIR=$top/xla JAX_PERSISTENT_CACHE_ENABLE_XLA_CACHES=none
 
 code=0
 timeout --preserve-status --signal=TERM "${MINUTES}m" \

@@ -112,6 +112,8 @@ class Checkpoints:
         multihost_utils.sync_global_devices(f"score of step {step}")
         with self._told(f"scored at step {step}"):
             self._orbax.reload()
+            if self.val_psnr(step) != val_psnr:
+                raise RuntimeError("this Orbax keeps scores elsewhere; install orbax-checkpoint 0.12")
             needed = {self.best_step(), *sorted(self._orbax.all_steps())[-self._keep :]}
             if best_before is not None and best_before not in needed:
                 self._orbax.delete(best_before)

@@ -41,7 +41,13 @@ def initialize(config: TrainConfig) -> None:
         return
     try:
         if all(given):
-            jax.distributed.initialize(config.coordinator, config.num_processes, config.process_id)
+            # Without looking for a cluster: in what it finds, JAX may take one GPU of all for each process.
+            jax.distributed.initialize(
+                config.coordinator,
+                config.num_processes,
+                config.process_id,
+                cluster_detection_method="deactivate",
+            )
         else:
             jax.distributed.initialize()
     except (RuntimeError, ValueError) as error:

@@ -48,15 +48,15 @@ class Progress:
 
     def say(self, sentence: str) -> None:
         """A line of its own, which stays."""
-        print(("\r\033[K" if self._overwrites else "") + sentence, file=self._stream, flush=True)
+        self._print(("\r\033[K" if self._overwrites else "") + sentence + "\n")
 
     def _show(self, line: str) -> None:
-        print(
-            f"\r\033[K{line}" if self._overwrites else line,
-            end="" if self._overwrites else "\n",
-            file=self._stream,
-        )
-        self._stream.flush()
+        self._print(f"\r\033[K{line}" if self._overwrites else f"{line}\n")
+
+    def _print(self, text: str) -> None:
+        with contextlib.suppress(OSError):  # a connection that is gone: no reason to lose the run
+            self._stream.write(text)
+            self._stream.flush()
 
     def _line(self, step: int, metrics: Mapping[str, float]) -> str:
         speed, left = self.images_per_second, ""

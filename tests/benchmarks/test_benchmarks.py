@@ -62,11 +62,27 @@ def test_missing_row_fails(tmp_path):
     assert compare.main([before, figures(tmp_path / "b.json", forward=0.5)]) == 1
 
 
-@pytest.mark.parametrize("text", ["", "[]", '{"rows": {}}', '{"benchmark": "model"}'])
+@pytest.mark.parametrize(
+    "text", ["", "[]", '{"benchmark": "model", "rows": []}', '{"rows": {}}', '{"benchmark": "model"}']
+)
 def test_file_of_something_else_is_refused_by_name(tmp_path, capsys, text):
     (tmp_path / "b.json").write_text(text)
     assert compare.main([figures(tmp_path / "a.json", forward=0.5), str(tmp_path / "b.json")]) == 2
     assert "b.json" in capsys.readouterr().err
+
+
+def test_number_that_is_none_is_not_fast(tmp_path):
+    before = figures(tmp_path / "a.json", forward=0.5)
+    assert compare.main([before, figures(tmp_path / "b.json", forward=float("nan"))]) == 1
+
+
+def test_files_of_two_settings_are_refused(tmp_path, capsys):
+    paths = [tmp_path / name for name in ("a.json", "b.json")]
+    for path, dtype in zip(paths, ("float32", "bfloat16"), strict=True):
+        figures(path, forward=0.5)
+        path.write_text(json.dumps({**json.loads(path.read_text()), "dtype": dtype}))
+    assert compare.main([*map(str, paths)]) == 2
+    assert "was made with dtype float32" in capsys.readouterr().err
 
 
 def test_files_of_two_benchmarks_are_refused(tmp_path, capsys):

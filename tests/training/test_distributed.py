@@ -32,13 +32,22 @@ def test_one_process_initialises_nothing(monkeypatch):
 
 
 def test_processes_that_do_not_find_each_other_say_so(monkeypatch):
-    def fail(*_):
+    def fail(*_, **__):
         raise RuntimeError("deadline\nexceeded")
 
     monkeypatch.setattr(distributed.jax.distributed, "initialize", fail)
     config = TrainConfig(distributed=True, coordinator="a:1", num_processes=2, process_id=1)
     with pytest.raises(UserError, match=r"did not find each other \(deadline exceeded\)"):
         distributed.initialize(config)
+
+
+def test_process_whose_address_is_given_takes_all_devices_of_its_host(monkeypatch):
+    """JAX would give it the one of its rank on the host, where it finds Open MPI 4 or Slurm."""
+    given = []
+    monkeypatch.setattr(distributed.jax.distributed, "initialize", lambda *a, **k: given.append((a, k)))
+    distributed.initialize(TrainConfig(distributed=True, coordinator="a:1", num_processes=2, process_id=0))
+    distributed.initialize(TrainConfig(distributed=True))
+    assert given == [(("a:1", 2, 0), {"cluster_detection_method": "deactivate"}), ((), {})]
 
 
 def free_port() -> int:

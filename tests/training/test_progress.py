@@ -1,6 +1,8 @@
 """The line that says how far a run is."""
 
+import contextlib
 import io
+import os
 
 import pytest
 
@@ -73,6 +75,16 @@ def test_terminal_line_overwrites_itself_and_sentences_stay(clock):
     assert out.getvalue().count("\r\033[K") == 1 and "\n" not in out.getvalue()
     progress.say("saved")
     assert out.getvalue().endswith("\r\033[Ksaved\n")
+
+
+def test_connection_that_is_gone_does_not_end_the_run(clock):
+    reader, writer = os.pipe()
+    os.close(reader)
+    with contextlib.suppress(BrokenPipeError), open(writer, "w") as stream:  # noqa: PTH123  closing flushes again
+        progress = Progress(10, 8, stream)
+        progress.finished(1, METRICS, is_logged=True)
+        progress.say("done")
+        assert progress.images_per_second != 0
 
 
 @pytest.mark.parametrize(("seconds", "words"), [(8.4, "8s"), (760, "12m40s"), (11100, "3h05m")])
