@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Sequence
 from itertools import pairwise
@@ -26,7 +27,7 @@ def run(job: Callable[[Config, Path], int], workdir_help: str) -> NoReturn:
     def main(_: Sequence[str]) -> int:
         if not workdir.value:
             raise UserError("--workdir is empty; give a folder, as --workdir=runs/first")
-        folder = Path(workdir.value).expanduser()  # a shell leaves the ~ of --workdir=~/x alone
+        folder = Path(os.path.expanduser(workdir.value))  # noqa: PTH111  a shell leaves --workdir=~/x alone
         return job(from_config_dict(config.value), folder)
 
     try:

@@ -116,7 +116,8 @@ def image_files(folder: Path, suffixes: Container[str] = SUFFIXES) -> list[Path]
             subfolders.clear()
             continue
         entered.add((place.st_dev, place.st_ino))
-        subfolders[:] = sorted(name for name in subfolders if not name.startswith("."))
+        seen = (name for name in subfolders if not name.startswith("."))
+        subfolders[:] = sorted(seen, key=lambda name: (Path(root, name).is_symlink(), name))  # its own first
         for path in (Path(root, name) for name in files if not name.startswith(".")):
             if path.suffix.lower() in suffixes and path.is_file():
                 found[path.relative_to(folder).as_posix()] = path

@@ -158,7 +158,7 @@ def run(config: Config, workdir: Path) -> int:
             "eval.data is of aligned faces, and is scored in a run of its own; leave it out, or eval.photos "
             "and eval.portraits"
         )
-    if importlib.util.find_spec("skimage") is None:
+    if config.eval.photos and importlib.util.find_spec("skimage") is None:
         raise UserError("blur is measured by a package that is not installed; pip install scikit-image")
     photos, portraits = (
         datasets.parse(text) if text else {} for text in (config.eval.photos, config.eval.portraits)

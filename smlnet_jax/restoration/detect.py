@@ -60,7 +60,7 @@ class YuNet:
 
     YuNet sees faces of 10 to 400 pixels, so it looks at a small copy of the photograph for large faces and,
     where that is larger, at the photograph itself for small ones, tile by tile; without `small_faces` at a
-    copy of TILE pixels, which is five times as fast for 12 megapixels and shows faces from 30 pixels up
+    copy of TILE pixels, which is five times as fast for 12 megapixels and shows faces from 40 pixels up
     there. Its landmarks scatter by 3 % of the face's width, and by 14 % on faces of 12 pixels; so each face
     is looked at again in three views of known size, and the mean of their landmarks is taken (1.6 % and
     2.8 %). A face that no view confirms is dropped.

@@ -59,7 +59,7 @@ def find_sources(
                 yield source
             if not found:
                 yield Source(path, Path(path.name), _empty_folder(recursive))
-        elif _place(path.parent) in entered and path.suffix.lower() in wanted:
+        elif _place(path.parent) in entered and path.suffix.lower() in wanted and path.name[0] != ".":
             return  # its folder was among the inputs, too
         elif is_output(path):
             yield Source(
@@ -77,7 +77,8 @@ def find_sources(
         matches = False
         for match in sorted(glob.glob(given, recursive=True)):  # noqa: PTH207  Path.glob takes no absolute pattern
             matches = True
-            if "**" not in given or not os.path.isdir(match):  # noqa: PTH112  whose files match by themselves
+            by_its_files = os.path.basename(given) == "**" and os.path.isdir(match)  # noqa: PTH112, PTH119
+            if not by_its_files:
                 yield from look(Path(match))
         if not matches:
             yield Source(Path(given), Path(Path(given).name), "matches no file")
@@ -98,11 +99,11 @@ def _walk(
             status = folder.stat()
             if (status.st_dev, status.st_ino) in entered or is_output(folder):
                 continue
-            entered.add((status.st_dev, status.st_ino))
             with os.scandir(folder) as listing:
                 entries = sorted(
                     (entry for entry in listing if not entry.name.startswith(".")), key=lambda e: e.name
                 )
+            entered.add((status.st_dev, status.st_ino))
         except OSError as error:
             yield Source(
                 folder, folder.relative_to(top), f"is a folder that cannot be opened ({one_line(error)})"

@@ -109,9 +109,10 @@ class Checkpoints:
         best_before = self.best_step()
         if jax.process_index() == 0:  # Orbax takes metrics with a save alone, and validation comes after it
             write_json(self._folder / str(step) / METRIC_ITEM_NAME / METRIC_ITEM_NAME, {_SCORE: val_psnr})
-        multihost_utils.sync_global_devices(f"score of step {step}")
+        multihost_utils.sync_global_devices(f"score of step {step} is written")
         with self._told(f"scored at step {step}"):
             self._orbax.reload()
+            multihost_utils.sync_global_devices(f"score of step {step} is read")  # before anything is deleted
             if self.val_psnr(step) != val_psnr:
                 raise RuntimeError("this Orbax keeps scores elsewhere; install orbax-checkpoint 0.12")
             needed = {self.best_step(), *sorted(self._orbax.all_steps())[-self._keep :]}

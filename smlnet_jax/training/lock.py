@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import fcntl
 from collections.abc import Iterator
 from pathlib import Path
 
 from smlnet_jax.errors import UserError
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
 
 FILE = "lock"
 _TAKEN = (errno.EAGAIN, errno.EACCES)
@@ -18,8 +22,8 @@ _TAKEN = (errno.EAGAIN, errno.EACCES)
 def alone_in(workdir: Path) -> Iterator[None]:
     """Holds `workdir`/lock. The system lets go of it when the process ends, however it ends.
 
-    Raises `UserError` if another process holds it, or the workdir cannot be written. File systems without
-    locks, as some network ones are, go without.
+    Raises `UserError` if another process holds it, or the workdir cannot be written. Windows, and file
+    systems without locks, as some network ones are, go without.
     """
     try:
         workdir.mkdir(parents=True, exist_ok=True)
@@ -30,7 +34,8 @@ def alone_in(workdir: Path) -> Iterator[None]:
         ) from error
     with file:
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if fcntl is not None:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             if error.errno in _TAKEN:
                 raise UserError(

@@ -143,5 +143,7 @@ def train(config: Config, workdir: Path, devices: Sequence[jax.Device] | None = 
 
         checkpoints.wait()
         best = checkpoints.best_step()
-        say(f"done: step {settings.steps:,}; the best checkpoint is that of step {best:,}, in {workdir}")
+        say(
+            f"done: step {max(start, settings.steps):,}; the best checkpoint is that of step {best:,}, in {workdir}"
+        )
         return 0

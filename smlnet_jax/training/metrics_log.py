@@ -152,13 +152,15 @@ def _wandb(workdir: Path, config: Config) -> Writer:
             "train.wandb to nothing"
         ) from error
 
+    own_id = _wandb_id(workdir)
+
     class WandB:
         def __init__(self) -> None:
             try:
                 self._run: Any = wandb.init(
                     project=config.train.wandb,
                     name=workdir.resolve().name,
-                    id=_wandb_id(workdir),
+                    id=own_id,
                     resume="allow",
                     dir=str(workdir),
                     config=to_dict(config),

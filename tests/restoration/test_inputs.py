@@ -102,6 +102,9 @@ def test_file_and_folder_that_were_seen_are_not_seen_again_nor_missed(tmp_path):
     assert _places(tmp_path, tmp_path / "a.png", tmp_path / "sub", recursive=True) == ["a.png", "sub/b.png"]
     assert _places(f"{tmp_path}/**") == ["a.png", "b.png"]
     assert _places(f"{tmp_path}/**", recursive=True) == ["a.png", "b.png"]
+    assert _places(f"{tmp_path}/**/sub") == _places(f"{tmp_path}/**/sub/") == ["b.png"]
+    _touch(tmp_path / ".hidden.png")
+    assert _places(tmp_path, tmp_path / ".hidden.png") == ["a.png", ".hidden.png"]
     for inputs in ([tmp_path, tmp_path / "sub"], [tmp_path, f"{tmp_path}/"]):
         assert not _problems(*inputs, recursive=True)
 

@@ -107,7 +107,6 @@ def test_wandb_that_is_not_installed_is_said_in_a_sentence(tmp_path, monkeypatch
         open_log(tmp_path, wandb_config(), 0, is_first=True)
 
 
-@pytest.mark.usefixtures("no_tensorboard")
 def test_wandb_that_does_not_start_is_said_in_a_sentence(tmp_path, monkeypatch):
     def without_login(**_):
         raise RuntimeError("api_key not configured\n(no-tty)")
@@ -119,6 +118,7 @@ def test_wandb_that_does_not_start_is_said_in_a_sentence(tmp_path, monkeypatch):
         open_log(tmp_path, wandb_config(), 0, is_first=True)
 
 
+@pytest.mark.usefixtures("no_tensorboard")
 def test_wandb_gets_config_and_values_and_goes_on_with_the_same_run(tmp_path, monkeypatch):
     calls = []
     run = types.SimpleNamespace(
