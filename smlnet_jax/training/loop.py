@@ -142,8 +142,6 @@ def train(config: Config, workdir: Path, devices: Sequence[jax.Device] | None = 
                 return 0
 
         checkpoints.wait()
-        best = checkpoints.best_step()
-        say(
-            f"done: step {max(start, settings.steps):,}; the best checkpoint is that of step {best:,}, in {workdir}"
-        )
+        last, best = max(start, settings.steps), checkpoints.best_step()
+        say(f"done: step {last:,}; the best checkpoint is that of step {best:,}, in {workdir}")
         return 0
