@@ -20,5 +20,6 @@ MEMBERS = {
 
 def get_config():
     config = cpu_x8.get_config()
-    config.campaign = section(members=MEMBERS, reference="sfmnet", seeds=(0,))
+    twice = dict.fromkeys(("sfmnet", "smlnet", "smlnet_s"), (0, 1))
+    config.campaign = section(members=MEMBERS, reference="sfmnet", seeds=(0,), seeds_of=twice)
     return config
