@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import json
 import math
+import os
+import uuid
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from smlnet_jax.errors import UserError
 
@@ -35,13 +40,24 @@ def write_bytes(path: Path, content: bytes, remedy: str) -> None:
 
 def put(path: Path, content: bytes) -> None:
     """As `write_bytes`, for those who tell of an OSError themselves."""
-    part = path.with_name(path.name + ".part")
+    with replacing(path) as file:
+        file.write(content)
+
+
+@contextlib.contextmanager
+def replacing(path: Path) -> Iterator[BinaryIO]:
+    """A binary file that takes the place of `path` when the block ends well, and leaves no trace when it does
+    not; makes the path's folder."""
+    if path.is_dir():
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
     path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{uuid.uuid4().hex}.partial")  # short: the target's may be at the limit
     try:
-        part.write_bytes(content)
-        part.replace(path)
+        with partial.open("xb") as file:
+            yield file
+        partial.replace(path)
     finally:
-        part.unlink(missing_ok=True)
+        partial.unlink(missing_ok=True)
 
 
 def _finite(content: Any) -> Any:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import os
-import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
+from smlnet_jax import files
 from smlnet_jax.errors import UserError
 
 
@@ -38,21 +37,9 @@ def one_line(error: BaseException) -> str:
 
 @contextlib.contextmanager
 def replacing(path: Path) -> Iterator[BinaryIO]:
-    """A binary file that takes the place of `path` when the block ends well, and leaves no trace when it does
-    not.
-
-    The path's folder is made. Raises PhotoError where it cannot be written.
-    """
-    partial = path.with_name(f".{uuid.uuid4().hex}.partial")  # short: the target's may be at the limit
+    """As `smlnet_jax.files.replacing`, but raises PhotoError where the path cannot be written."""
     try:
-        if path.is_dir():
-            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            with partial.open("xb") as file:
-                yield file
-            partial.replace(path)
-        finally:
-            partial.unlink(missing_ok=True)
+        with files.replacing(path) as file:
+            yield file
     except OSError as error:
         raise PhotoError(shown(path), f"cannot be written ({one_line(error)})") from error

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 from smlnet_jax.config import Config, to_dict
 from smlnet_jax.errors import UserError
-from smlnet_jax.files import write_text
+from smlnet_jax.files import put, write_text
 
 Scalars = Mapping[str, float]
 
@@ -84,9 +84,7 @@ def cut_after(path: Path, step: int, *, unscored: bool = False) -> float:
                 continue
             kept.append(line + "\n")
             seconds = max(seconds, row.get("seconds", 0.0))
-    part = path.with_suffix(".jsonl.part")
-    part.write_text("".join(kept), encoding="utf-8")
-    part.replace(path)
+    put(path, "".join(kept).encode())
     return seconds
 
 

@@ -4,6 +4,7 @@ of text.
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import jax
@@ -49,6 +50,8 @@ class Report:
         if self._shows:
             self._progress.finished(newest.step, values, is_logged=is_logged)
         if is_logged:
-            self._log.write(newest.step, {**values, "images_per_second": self._progress.images_per_second})
+            speed = {"images_per_second": self._progress.images_per_second}
+            is_known = not math.isnan(speed["images_per_second"])  # by two steps, and this may be the first
+            self._log.write(newest.step, values | speed if is_known else values)
         if values["bad_in_row"] >= self._config.max_bad_steps:
             self.diverged = newest, int(values["bad_in_row"])

@@ -79,12 +79,12 @@ def test_progress_says_speed_time_left_and_psnr(faces_folder, tmp_path, capsys):
 
 
 def test_run_without_validation_faces_trains_and_saves(faces_folder, tmp_path):
-    config = config_of(faces_folder, steps=2)
     config = from_config_dict(
         {"model": {"name": "smlnet_test"}, "data": {"train": str(faces_folder), "size": 16, "scale": 4},
-         "train": {"steps": 2, "batch_size": 8}}
+         "train": {"steps": 2, "batch_size": 8, "log_every": 1}}
     )  # fmt: skip
     assert run(config, tmp_path) == 0
     with Checkpoints(tmp_path, read_only=True) as checkpoints:
         assert checkpoints.latest_step() == checkpoints.best_step() == 2
     assert not (tmp_path / "samples").exists()
+    assert ["images_per_second" in row for row in rows(tmp_path, timed=True)] == [False, True]
