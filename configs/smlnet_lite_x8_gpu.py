@@ -6,16 +6,13 @@ Command: python train.py --config=configs/smlnet_lite_x8_gpu.py --workdir=runs/l
              --config.data.train=FOLDER --config.data.val=FOLDER
 """
 
-from configs import smlnet_lite_x8
+from configs import smlnet_x8
 
 
 def get_config():
-    config = smlnet_lite_x8.get_config()
-    config.model.mirror = False  # as those weights are
+    config = smlnet_x8.get_config()
+    config.model.name = "smlnet_lite"
+    config.model.interaction_levels = (1, 2, 3)  # as those weights have it, and
+    config.model.mirror = False
     config.model.consistency = 0
-    config.data.zoom = (1.0, 1.1)
-    config.data.threads = 5
-    config.train.steps = 8_940
-    config.train.batch_size = 64
-    config.train.val_every = 1_110
     return config

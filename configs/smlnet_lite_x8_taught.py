@@ -1,7 +1,7 @@
 """SMLNet for CPUs and phones, symmetric, taught by the weights of the package: data.train is what
 `smlnet data teach faces/train -o taught` made of the faces.
 
-Cost:    3.80 M parameters of which 1.90 M are free, 0.54 GMACs an image; 84 minutes of one core of a
+Cost:    3.66 M parameters of which 1.83 M are free, 0.54 GMACs an image; 84 minutes of one core of a
          server CPU, and 8 to teach 16,301 faces.
 Result:  27.2 dB on CelebA, +3.4 over bicubic (sparnet); docs/results.md.
 Command: python train.py --config=configs/smlnet_lite_x8_taught.py --workdir=runs/taught

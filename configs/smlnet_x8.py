@@ -1,16 +1,19 @@
 """SMLNet, x8, 16 -> 128: the one to train on a GPU. After Xie et al., IEEE TIP 2026 (docs/model.md).
 
-Cost:    11.01 M parameters, 6.87 GMACs an image, 22 % of SFMNet's; 8,940 steps of 64, 35 epochs of
+Cost:    10.87 M parameters, 6.84 GMACs an image, 22 % of SFMNet's; 8,940 steps of 64, 35 epochs of
          16,301 faces.
 Command: python train.py --config=configs/smlnet_x8.py --workdir=W --config.data.train=A --config.data.val=B
 """
 
-from configs import smlnet_lite_x8_gpu
+from configs import smlnet_lite_x8
 
 
 def get_config():
-    config = smlnet_lite_x8_gpu.get_config()
+    config = smlnet_lite_x8.get_config()
     config.model.name = "smlnet"
-    config.model.mirror = True
-    config.model.consistency = 8
+    config.data.zoom = (1.0, 1.1)
+    config.data.threads = 5
+    config.train.steps = 8_940
+    config.train.batch_size = 64
+    config.train.val_every = 1_110
     return config

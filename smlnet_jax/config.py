@@ -194,15 +194,32 @@ class Config:
 def model_config(values: str | Mapping[str, Any]) -> NetworkConfig:
     """A network's name, or {"name": network, field: value, ...}, to its config; None keeps what is."""
     values = {"name": values} if isinstance(values, str) else values
-    name = values.get("name", "smlnet")
+    return _with(_network(values.get("name", "smlnet")), values)
+
+
+def stored_model_config(values: Mapping[str, Any]) -> NetworkConfig:
+    """The config of trained weights, as their file has it.
+
+    A field that the file does not name is younger than the file: there its class's default, which does
+    what was done before there was the field, and not what the network of that name has by now.
+    """
+    named = _network(values.get("name"))
+    return _with(type(named)(name=named.name), values)
+
+
+def _network(name: Any) -> NetworkConfig:
     if not isinstance(name, str) or name not in NETWORKS:
         raise UserError(f"model.name={name!r} is unknown; {_suggest(str(name), NETWORKS)}")
-    own = _fields(type(NETWORKS[name]))
+    return NETWORKS[name]
+
+
+def _with(default: NetworkConfig, values: Mapping[str, Any]) -> NetworkConfig:
+    own = _fields(type(default))
     of_others = [key for key in model_fields() if key not in own]
     for key in of_others:  # a recipe has the keys of every network, and leaves those of others unset
         if values.get(key) is not None:
-            raise UserError(f"config.model.{key} is of another network; {name} has {', '.join(own)}")
-    return _build(NETWORKS[name], "model", {k: v for k, v in values.items() if k not in of_others})
+            raise UserError(f"config.model.{key} is of another network; {default.name} has {', '.join(own)}")
+    return _build(default, "model", {k: v for k, v in values.items() if k not in of_others})
 
 
 def model_fields() -> dict[str, Any]:
@@ -213,8 +230,12 @@ def model_fields() -> dict[str, Any]:
     return fields
 
 
-def from_config_dict(config: Mapping[str, Any]) -> Config:
-    """A ConfigDict (or nested dict) to a validated `Config`; a `UserError` names the key at fault."""
+def from_config_dict(config: Mapping[str, Any], *, stored: bool = False) -> Config:
+    """A ConfigDict (or nested dict) to a validated `Config`; a `UserError` names the key at fault.
+
+    `stored`: it is that of a run, and so its network is as `stored_model_config` reads it.
+    """
+    of_model = stored_model_config if stored else model_config
     sections: dict[str, Any] = {
         "model": NETWORKS["smlnet"],
         "data": DataConfig(),
@@ -227,7 +248,7 @@ def from_config_dict(config: Mapping[str, Any]) -> Config:
         if section not in sections:
             raise UserError(f"config.{section} is unknown; {_suggest(section, sections)}")
         sections[section] = (
-            model_config(values) if section == "model" else _build(sections[section], section, values)
+            of_model(values) if section == "model" else _build(sections[section], section, values)
         )
     return Config(**sections)
 

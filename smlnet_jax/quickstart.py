@@ -83,7 +83,7 @@ def check_sources(config: Config, workdir: Path) -> None:
     with Checkpoints(workdir, read_only=True) as checkpoints:
         if not (step := checkpoints.latest_step()):
             return
-        recorded = from_config_dict(checkpoints.config(step))
+        recorded = from_config_dict(checkpoints.config(step), stored=True)
     if differs := first_difference(recorded, config, ("data",), {"data.threads"}):
         key, old, _ = differs
         flag = key.replace("data.", "--")

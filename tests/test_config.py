@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from configs import base
-from smlnet_jax.config import Config, from_config_dict, model_config, to_dict
+from smlnet_jax.config import Config, from_config_dict, model_config, stored_model_config, to_dict
 from smlnet_jax.errors import UserError
+from smlnet_jax.models import NETWORKS
 
 RECIPES = sorted(
     path.stem
@@ -76,3 +77,18 @@ def test_config_survives_a_round_trip_through_json_values():
 def test_a_wrong_value_is_named(values, sentence):
     with pytest.raises(UserError, match=sentence):
         from_config_dict(values)
+
+
+def test_stored_network_is_not_changed_by_what_its_name_means_by_now():
+    """Weights from before `interaction_levels` have SFIM at all levels, whatever the variant has since."""
+    values = to_dict(NETWORKS["smlnet_lite"])
+    assert stored_model_config(values) == model_config(values) == NETWORKS["smlnet_lite"]
+    del values["interaction_levels"]
+    assert model_config(values).interaction_levels == (1,)
+    assert stored_model_config(values).interaction_levels == (0, 1, 2, 3)
+    assert from_config_dict({"model": values}, stored=True).model == stored_model_config(values)
+
+
+def test_stored_network_of_no_known_name_is_refused():
+    with pytest.raises(UserError, match=r"model\.name=None is unknown"):
+        stored_model_config({"width": 8})

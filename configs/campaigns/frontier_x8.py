@@ -22,18 +22,18 @@ MEMBERS = {
     # The same shape, narrower and wider.
     "narrowest": widths((32, 48, 64, 64), (8, 16, 16, 16)),  # 0.15
     "narrow": widths((48, 72, 88, 88), (16, 24, 24, 24)),  # 0.31
-    "wide": widths((88, 136, 184, 184), (24, 48, 48, 48)),  # 1.03
+    "wide": widths((88, 136, 184, 184), (24, 48, 48, 48)),  # 1.02
     # Other shapes of about its size.
-    "finer": widths((24, 48, 80, 96), (8, 16, 24, 32), unshuffle=2),  # 0.51, at half the resolution
+    "finer": widths((24, 48, 80, 96), (8, 16, 24, 32), unshuffle=2),  # 0.50, at half the resolution
     "more_blocks": widths((48, 72, 104, 104), (16, 24, 24, 24), blocks=(2, 2, 2, 2)),  # 0.52
-    "more_res_blocks": widths((48, 80, 112, 112), (16, 24, 24, 24), res_blocks=2),  # 0.51
+    "more_res_blocks": widths((48, 80, 112, 112), (16, 24, 24, 24), res_blocks=2),  # 0.50
     "flat": widths((80, 80, 80, 80), (24, 24, 24, 24)),  # 0.53
-    "more_frequency": widths((56, 80, 104, 104), (32, 48, 64, 64)),  # 0.47
+    "more_frequency": widths((56, 80, 104, 104), (32, 48, 64, 64)),  # 0.46
     # Other networks.
     "spatial": lite_x8.MEMBERS["spatial_mfeb_equal_macs"],
     "edsr": lite_x8.MEMBERS["edsr"],
     # Last, because it takes longest.
-    "widest": widths((128, 192, 256, 256), (32, 64, 64, 64)),  # 2.01
+    "widest": widths((128, 192, 256, 256), (32, 64, 64, 64)),  # 1.99
 }
 
 

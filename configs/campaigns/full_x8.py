@@ -1,6 +1,6 @@
 """SMLNet beside SFMNet, all at full width, x8, 8 -> 64. For CPUs, hours.
 
-Cost:    1.05 to 7.75 GMACs an image of 64x64; 500 steps of 8, 10 to 80 minutes of a core each.
+Cost:    1.04 to 7.70 GMACs an image of 64x64; 500 steps of 8, 10 to 80 minutes of a core each.
 Shows:   the networks as they are, in 4,000 small faces; not where long training at 128x128 ends.
 Command: python -m smlnet_jax.campaign --config=configs/campaigns/full_x8.py --workdir=W
              --config.data.train=A --config.data.val=B --config.eval.data=celeba=C,lfw=D

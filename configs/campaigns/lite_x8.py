@@ -29,8 +29,11 @@ MEMBERS = {
     "input_skip_concat": {"model.msim_skip": "input", "model.fusion": "concat"},
     "one_way": {"model.two_way": False},
     "no_mfeb": {"model.mfeb_kernels": ()},
-    "coarse_apart": {"model.interaction_levels": (1,)},  # MSIM at 16^2 alone; MFEB at 8^2 and 4^2 still
-    "msim_everywhere": {"model.fusion_levels": (0, 1, 2, 3)},
+    "coarse_too": {"model.interaction_levels": (1, 2, 3)},  # SFIM at 8^2 and 4^2 beside their MFEB
+    "msim_everywhere": {
+        "model.fusion_levels": (0, 1, 2, 3),
+        "model.interaction_levels": (0, 1, 2, 3),
+    },
     # The spectrum.
     "no_radial_gain": {"model.radial_bands": 0},
     "phasor": {"model.spectrum": "phasor"},

@@ -32,8 +32,9 @@ MEMBERS = {
     "concat": {**SMLNET, "model.fusion": "concat"},
     "one_way": {**SMLNET, "model.two_way": False},
     "no_mfeb": {**SMLNET, "model.mfeb_kernels": ()},
-    "coarse_apart": {**SMLNET, **lite_x8.MEMBERS["coarse_apart"]},
     "no_radial_gain": {**SMLNET, "model.radial_bands": 0},
+    # SFIM at 16^2 and 8^2 as well.
+    "coarse_too": {**SMLNET, **lite_x8.MEMBERS["coarse_too"]},
 }  # fmt: skip
 
 

@@ -84,7 +84,7 @@ def check_same(before: Mapping[str, Any], plan: Plan, workdir: Path) -> None:
         member = plan.members[name]
         if gone := set(recorded["seeds"]) - set(member.seeds):
             raise UserError(f"{workdir} holds seed {min(gone)} of {name}, which this config lacks; {again}")
-        recorded_config = from_config_dict(recorded["config"])
+        recorded_config = from_config_dict(recorded["config"], stored=True)
         if differs := first_difference(recorded_config, member.config, SECTIONS, MAY_CHANGE):
             key, old, new = differs
             raise UserError(

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, get_args, get_origin, get_type_hints
 
-from smlnet_jax.config import LR_KERNELS, model_config
+from smlnet_jax.config import LR_KERNELS, stored_model_config
 from smlnet_jax.errors import UserError
 from smlnet_jax.models import NetworkConfig
 
@@ -135,7 +135,7 @@ def card_from_json(text: str | bytes, where: str) -> Card:
 def _typed(kind: Any, value: Any, path: str) -> Any:
     """JSON's `value` as the `kind` of a field's annotation; raises `UserError` that names the field."""
     if kind is NetworkConfig and isinstance(value, dict):
-        return model_config(value)
+        return stored_model_config(value)
     if dataclasses.is_dataclass(kind) and isinstance(value, dict):
         hints = get_type_hints(kind)
         for key in value.keys() - hints.keys():

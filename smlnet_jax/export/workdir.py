@@ -21,7 +21,7 @@ def run_config(workdir: Path) -> Config:
     """The config that the run was started with. Raises UserError where it cannot be read."""
     path = workdir / "config.json"
     try:
-        return from_config_dict(json.loads(path.read_text(encoding="utf-8")))
+        return from_config_dict(json.loads(path.read_text(encoding="utf-8")), stored=True)
     except OSError as error:
         raise UserError(
             f"{path} cannot be read ({error.strerror}); give the --workdir of a training run"

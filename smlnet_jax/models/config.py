@@ -140,12 +140,14 @@ def one_of(field: str, value, allowed: tuple) -> None:
         raise UserError(f"model.{field}={value!r} is unknown; choose one of {', '.join(map(str, allowed))}")
 
 
-# What evidence made of it (docs/results.md): half the resolution, a plain FRB, MSIM on top of MFEB and not at
-# the finest level. ModelConfig's own defaults are the equations of docs/model.md, at SFMNet's size.
+# What evidence made of it (docs/results.md): half the resolution, a plain FRB, MFEB at all levels but the
+# finest and, on top of it, SFIM at the finest of those. ModelConfig's own defaults are the equations of
+# docs/model.md, at SFMNet's size.
 _HALF = ModelConfig(
     freq_widths=(32,) * 4,
     unshuffle=2,
     fusion_levels=(1, 2, 3),
+    interaction_levels=(1,),
     msim_skip="mfeb",
     attention_depthwise=False,
     spectrum="complex",

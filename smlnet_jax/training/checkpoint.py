@@ -23,7 +23,7 @@ from jax.experimental import multihost_utils
 from orbax.checkpoint import checkpoint_managers as policies
 from orbax.checkpoint.checkpoint_manager import METRIC_ITEM_NAME
 
-from smlnet_jax.config import Config, model_config, to_dict
+from smlnet_jax.config import Config, stored_model_config, to_dict
 from smlnet_jax.errors import UserError
 from smlnet_jax.files import write_json
 from smlnet_jax.models import NetworkConfig, Params, create
@@ -213,7 +213,7 @@ def load_weights(workdir: Path | str, which: str = "best") -> tuple[NetworkConfi
                 f"{workdir / FOLDER} holds no complete checkpoint yet; let the run reach its first save"
             )
         config = checkpoints.config(step)
-        model = create(model_config(config["model"]))
+        model = create(stored_model_config(config["model"]))
         device = jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
         abstract = jax.tree.map(
             lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=device),

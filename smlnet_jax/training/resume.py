@@ -29,7 +29,7 @@ MAY_CHANGE = frozenset(
 def check_same_run(recorded: Mapping[str, Any], config: Config, workdir: Path) -> None:
     """Raises `UserError` that names the first key in which a checkpoint's config differs from this run's."""
     sections = ("model", "data", "optim", "loss", "train")  # eval is not of the run
-    if differs := first_difference(from_config_dict(recorded), config, sections, MAY_CHANGE):
+    if differs := first_difference(from_config_dict(recorded, stored=True), config, sections, MAY_CHANGE):
         key, old, new = differs
         raise UserError(
             f"{workdir} holds a run with {key}={old!r}, and this config says {new!r}; set it back to go on, "

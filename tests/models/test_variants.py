@@ -18,10 +18,10 @@ SIZES = {
     "smlnet_full_s": (1.55, 4.02),
     "smlnet_full_t": (0.98, 3.24),
     "smlnet_full_wide": (13.4, 15.3),
-    "smlnet": (11.01, 6.87),
-    "smlnet_s": (9.20, 4.19),
-    "smlnet_l": (24.2, 15.1),
-    "smlnet_lite": (3.80, 0.541),
+    "smlnet": (10.87, 6.84),
+    "smlnet_s": (9.06, 4.16),
+    "smlnet_l": (24.0, 15.1),
+    "smlnet_lite": (3.66, 0.535),
     "smlnet_test": (0.23, 0.73),
 }
 TEST = VARIANTS["smlnet_test"]
