@@ -162,7 +162,7 @@ def pack(
                 for row, data in each(convert, part, skipped, progress):
                     writer.write(row.file.removeprefix(f"{split}/"), data)
                     rows.append(row)
-    _refuse_empty(by_split, (row.split for row in rows), skipped)
+    refuse_empty(by_split, (row.split for row in rows), skipped)
     return rows
 
 
@@ -171,15 +171,17 @@ def read_all(entries: Sequence[Entry], skipped: list[Skipped]) -> list[Entry]:
     split are.
     """
     found = list(each(splits.hashed, entries, skipped, Progress(len(entries), "read")))
-    _refuse_empty((entry.split for entry in entries), (entry.split for entry in found), skipped)
+    refuse_empty((entry.split for entry in entries), (entry.split for entry in found), skipped)
     return found
 
 
-def _refuse_empty(wanted: Iterable[str], left: Iterable[str], skipped: Sequence[Skipped]) -> None:
+def refuse_empty(wanted: Iterable[str], left: Iterable[str], skipped: Sequence[Skipped]) -> None:
+    """Raises `UserError` if a wanted split has no face left of those that it had."""
     if empty := sorted(set(wanted) - set(left)):
+        theirs = [face for face in skipped if face.file.partition("/")[0] in empty]
         raise UserError(
-            f"no face is left in {' and '.join(empty)}: {len(skipped):,} were skipped, e.g. "
-            f"{skipped[0].file} {skipped[0].reason}; give better faces, or a smaller --min-size"
+            f"no face is left in {' and '.join(empty)}: {len(theirs):,} were skipped, e.g. "
+            f"{theirs[0].file} {theirs[0].reason}; give better ones"
         )
 
 
@@ -196,7 +198,8 @@ def each(
                     value = result.result()
                 except UserError as error:
                     reason = str(error).partition(";")[0].removeprefix(entry.file)
-                    skipped.append(Skipped(entry.file, reason.strip()))
+                    file = entry.file.encode(errors="backslashreplace").decode()  # it may not be UTF-8
+                    skipped.append(Skipped(file, reason.strip()))
                 else:
                     yield value
             progress.advance(len(chunk))

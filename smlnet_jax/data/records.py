@@ -48,19 +48,19 @@ def unframe(record: bytes) -> tuple[str, bytes]:
 
 
 class RecordSource:
-    """The faces of a folder's ArrayRecord files, or of the given files, in their order.
+    """The faces of a folder's ArrayRecord files, in their order.
 
     Files are opened when they are first asked for, so that the source pickles into worker processes. Raises
     `UserError` for a damaged file then, and for a damaged record when it is read.
     """
 
-    def __init__(self, where: Path | Sequence[Path]) -> None:
-        self.files = tuple(sorted(where.glob(PATTERN)) if isinstance(where, Path) else where)
+    def __init__(self, where: Path) -> None:
+        self.files = tuple(sorted(where.glob(PATTERN)))
         if not self.files:
             raise UserError(
                 f"{where} holds no {PATTERN}; pack one with `smlnet data prepare FOLDER -o {where}`"
             )
-        self._where = str(where) if isinstance(where, Path) else ", ".join(map(str, where))
+        self._where = str(where)
 
     @property
     def description(self) -> str:

@@ -7,6 +7,7 @@ astronaut:train   crops of scikit-image's public-domain photograph, and astronau
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections.abc import Container
 from dataclasses import dataclass
@@ -106,18 +107,19 @@ def centre_square(image: UInt8[np.ndarray, "h w 3"], size: int) -> UInt8[np.ndar
 def image_files(folder: Path, suffixes: Container[str] = SUFFIXES) -> list[Path]:
     """Files below `folder` with one of the suffixes, in the order of their names; nothing that is hidden.
 
-    Links are followed, and every folder is entered once.
+    Links are followed, and every folder is entered once: by its own name, if it has one here.
     """
     found: dict[str, Path] = {}
     entered: set[tuple[int, int]] = set()
-    for root, subfolders, files in os.walk(folder, followlinks=True):
+    waiting = [folder]  # and what links lead to, once all that lies here is known
+    for root, subfolders, files in itertools.chain.from_iterable(os.walk(start) for start in waiting):
         place = Path(root).stat()
         if (place.st_dev, place.st_ino) in entered:
             subfolders.clear()
             continue
         entered.add((place.st_dev, place.st_ino))
-        seen = (name for name in subfolders if not name.startswith("."))
-        subfolders[:] = sorted(seen, key=lambda name: (Path(root, name).is_symlink(), name))  # its own first
+        subfolders[:] = sorted(name for name in subfolders if not name.startswith("."))
+        waiting += [path for name in subfolders if (path := Path(root, name)).is_symlink()]
         for path in (Path(root, name) for name in files if not name.startswith(".")):
             if path.suffix.lower() in suffixes and path.is_file():
                 found[path.relative_to(folder).as_posix()] = path

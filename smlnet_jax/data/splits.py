@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
+from smlnet_jax.data.decode import decode
 from smlnet_jax.data.sources import FolderSource, open_source
 from smlnet_jax.errors import UserError
 
@@ -64,7 +65,11 @@ def read(entry: Entry) -> bytes:
 
 
 def hashed(entry: Entry) -> Entry:
-    """With the SHA-256 of its bytes. Raises `UserError` if it cannot be read."""
+    """With the SHA-256 of its bytes. Raises `UserError` if it cannot be read, or named in UTF-8."""
+    try:
+        entry.name.encode()
+    except UnicodeEncodeError as error:
+        raise UserError(f"{entry.file} has a name that is not UTF-8; rename it") from error
     return entry._replace(sha256=hashlib.sha256(read(entry)).hexdigest())
 
 
@@ -138,7 +143,7 @@ def divide(entries: Sequence[Entry], fraction: float) -> list[Entry]:
 
 
 def refuse_shared(entries: Iterable[Entry]) -> None:
-    """Raises `UserError`, naming the first few, if a person who is known or a file is in two splits."""
+    """Raises `UserError`, naming the first few, if a person who is known or an image is in two splits."""
     by_person, by_content = defaultdict(list), defaultdict(list)
     for entry in entries:
         if entry.person:
@@ -155,10 +160,23 @@ def refuse_shared(entries: Iterable[Entry]) -> None:
     shared = [
         " = ".join({entry.split: entry.file for entry in found}.values())
         for found in by_content.values()
-        if len(_splits(found)) > 1
+        if len(_splits(found)) > 1 and _is_image(found[0])  # empty files are equal, and are skipped later
     ]
     if shared:
         raise _shared_error(shared, "1 file is", "files are")
+
+
+def _is_image(entry: Entry) -> bool:
+    """Whether the file holds one; so it is taken to do if it cannot be read any more."""
+    try:
+        data = read(entry)
+    except UserError:
+        return True
+    try:
+        decode(data, entry.file)
+    except UserError:
+        return False
+    return True
 
 
 def _splits(entries: Iterable[Entry]) -> set[str]:

@@ -56,6 +56,7 @@ def open_tfds(text: str) -> ImageSource:
     split = split or "train"
     try:
         import tensorflow_datasets as tfds
+        from google.protobuf.json_format import ParseError
 
         from smlnet_jax.data.builders import BUILDERS
     except ImportError as error:
@@ -68,7 +69,9 @@ def open_tfds(text: str) -> ImageSource:
         close = difflib.get_close_matches(name, BUILDERS, n=1)
         hint = f"did you mean tfds:{close[0]}?" if close else f"ours are {', '.join(BUILDERS)}"
         raise UserError(f"{text}: there is no data set of that name; {hint}") from error
-    if not builder.data_path.exists():
+    except ParseError as error:
+        raise UserError(f"{text} is damaged in {data_dir()}; build it again, or copy it whole") from error
+    if not builder.data_path.exists() or not builder.info.splits:
         how = f"`smlnet data build {name} --from FOLDER`"
         if builder.name not in BUILDERS:
             how = f"tfds.builder({name!r}, file_format='array_record').download_and_prepare()"

@@ -120,7 +120,7 @@ def test_split_without_a_usable_face_is_an_error_and_nothing_is_built(divided, d
     for file in (divided / "val").iterdir():
         file.write_text("no image")
     assert _build("face_folder", divided) == 2
-    assert "no face of val can be used" in capsys.readouterr().err.splitlines()[-1]
+    assert "no face is left in val: 2 were skipped" in capsys.readouterr().err.splitlines()[-1]
     assert not list(data_dir.iterdir())
 
 
@@ -246,6 +246,18 @@ def test_what_cannot_be_opened_is_told_in_one_line(divided, text, message):
     with pytest.raises(UserError, match=message) as error:
         open_source(text)
     assert "\n" not in str(error.value)
+
+
+def test_data_set_that_was_copied_in_part_is_told(divided, data_dir):
+    _build("face_folder", divided)
+    (info,) = data_dir.rglob("dataset_info.json")
+    info.write_bytes(info.read_bytes()[:40])
+    with pytest.raises(UserError, match="tfds:face_folder is damaged in"):
+        open_source("tfds:face_folder")
+    for file in info.parent.iterdir():
+        file.unlink()
+    with pytest.raises(UserError, match="tfds:face_folder was not built in"):
+        open_source("tfds:face_folder")
 
 
 def test_missing_tensorflow_datasets_is_told(monkeypatch):

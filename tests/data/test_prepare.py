@@ -3,6 +3,7 @@
 import csv
 import hashlib
 import io
+import os
 from pathlib import Path
 
 import numpy as np
@@ -125,6 +126,21 @@ def test_unusable_faces_are_named_counted_and_left_out(tmp_path, divided, write_
     assert skipped["train/a.png"].startswith("cannot be decoded (")
 
 
+def test_equal_files_that_are_no_images_are_skipped(tmp_path, divided, capsys):
+    (divided / "train/a.png").write_bytes(b"")
+    (divided / "val/x y.png").write_bytes(b"")
+    assert _prepare(divided, "-o", tmp_path / "out") == 0
+    assert "skipped: val/x y.png" in capsys.readouterr().err
+
+
+def test_name_that_is_not_utf_8_is_skipped_and_told(tmp_path, divided, capsys):
+    name = os.fsdecode(b"caf\xe9.png")
+    (divided / "train/a.png").rename(divided / "train" / name)
+    assert _prepare(divided, "-o", tmp_path / "out") == 0
+    assert "has a name that is not UTF-8" in capsys.readouterr().err
+    assert "caf\\udce9.png" in (tmp_path / "out/skipped.csv").read_text("utf-8")
+
+
 def test_split_of_which_nothing_can_be_read_is_refused(tmp_path, divided, monkeypatch, capsys):
     read = prepare.splits.read
 
@@ -137,6 +153,14 @@ def test_split_of_which_nothing_can_be_read_is_refused(tmp_path, divided, monkey
     assert _prepare(divided, "-o", tmp_path / "out") == 2
     assert "no face is left in val: 2 were skipped, e.g. val/" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
+
+
+def test_empty_split_is_told_with_a_face_of_its_own(tmp_path, divided, capsys):
+    (divided / "train/a.png").write_text("no image")
+    for file in (divided / "val").iterdir():
+        file.write_text(f"no image of {file.name}")
+    assert _prepare(divided, "-o", tmp_path / "out") == 2
+    assert "no face is left in val: 2 were skipped, e.g. val/" in capsys.readouterr().err
 
 
 def test_file_that_vanishes_meanwhile_is_skipped(tmp_path, divided, monkeypatch, capsys):

@@ -53,12 +53,6 @@ def test_faces_come_back_as_they_were_packed(packed):
         source[5]
 
 
-def test_given_files_are_read_in_their_order(packed):
-    folder, _ = packed
-    files = sorted(folder.iterdir(), reverse=True)
-    assert [face.name for face in RecordSource(files)] == NAMES[3:] + NAMES[:3]
-
-
 @pytest.mark.parametrize("is_open", [False, True])
 def test_source_travels_to_another_process(packed, is_open):
     source = RecordSource(packed[0])

@@ -90,6 +90,10 @@ def test_links_to_folders_are_followed_and_those_in_circles_end(tmp_path, write_
     (tmp_path / "faces/link").symlink_to(tmp_path / "faces/z")
     names = [face.name for face in open_source(str(tmp_path / "faces"))]
     assert names == ["a.png", "more/b.png", "z/c.png"]  # and not link/c.png
+    write_face(tmp_path / "faces/y/d.png", 8)
+    (tmp_path / "faces/y/friend").symlink_to(tmp_path / "faces/z")  # found before z itself is
+    names = [face.name for face in open_source(str(tmp_path / "faces"))]
+    assert names == ["a.png", "more/b.png", "y/d.png", "z/c.png"]
 
 
 def test_no_source_at_all_says_what_to_give():

@@ -9,9 +9,8 @@ from typing import Any
 
 import tensorflow_datasets as tfds
 
-from smlnet_jax.data.prepare import Progress, Skipped, each, face
+from smlnet_jax.data.prepare import Progress, Skipped, each, face, refuse_empty
 from smlnet_jax.data.splits import Entry
-from smlnet_jax.errors import UserError
 
 
 class FaceBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):  # type: ignore[call-arg]
@@ -61,12 +60,8 @@ class FaceBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):  # t
         def example(entry: Entry) -> tuple[Entry, bytes]:
             return entry, self.encoded(entry)
 
-        is_empty = True
+        found = set()
         for entry, data in each(example, entries, self.skipped, Progress(len(entries), f"{split}:")):
-            is_empty = False
+            found.add(split)
             yield entry.name, {"image": data, "file": entry.name, "person": entry.person}
-        if is_empty:
-            first = self.skipped[-1]
-            raise UserError(
-                f"no face of {split} can be used, e.g. {first.file} {first.reason}; give better ones"
-            )
+        refuse_empty([split], found, self.skipped)
