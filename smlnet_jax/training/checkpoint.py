@@ -35,9 +35,12 @@ _BESIDES = 2**20  # bytes of a checkpoint that are not arrays, and then some
 _COUNTERS = ("step", "bad_in_row", "bad_total")
 
 
-def _quality(metrics: Mapping[str, float]) -> float:
-    """Validation PSNR; a checkpoint that was not validated is never better than one that was."""
-    return metrics.get(_SCORE, float("-inf"))
+def _quality(metrics: Mapping[str, float | None]) -> float:
+    """Validation PSNR; a checkpoint that was not validated, or gave no number, is never better than one that
+    was.
+    """
+    score = metrics.get(_SCORE)
+    return float("-inf") if score is None else score
 
 
 class Checkpoints:
@@ -47,9 +50,9 @@ class Checkpoints:
         """Opens `workdir`/checkpoints; to write, makes it, and clears away what a killed process left."""
         self._folder, self._keep = workdir.resolve() / FOLDER, keep  # Orbax takes absolute paths only
         # best_step() reads best_fn and knows nothing of the policy, which alone decides what is kept.
-        kept = [policies.LatestN(keep), policies.BestN(get_metric_fn=_quality, n=1)]
+        best = policies.BestN(get_metric_fn=_quality, n=1, keep_checkpoints_without_metrics=False)
         options = ocp.CheckpointManagerOptions(
-            preservation_policy=policies.AnyPreservationPolicy(kept),
+            preservation_policy=policies.AnyPreservationPolicy([policies.LatestN(keep), best]),
             best_fn=_quality,
             best_mode="max",
             create=not read_only,
@@ -102,18 +105,19 @@ class Checkpoints:
             self._orbax.save(step, args=items, metrics={}, force=True)
 
     def score(self, step: int, val_psnr: float) -> None:
-        """Notes the validation PSNR of a checkpoint, once it is on disk. Raises as `save`."""
+        """Notes the validation PSNR of a checkpoint, once it is on disk; of NaN, that it was none. Raises as
+        `save`.
+        """
         self.wait()
-        if not math.isfinite(val_psnr):
-            return
+        noted = val_psnr if math.isfinite(val_psnr) else None
         best_before = self.best_step()
         if jax.process_index() == 0:  # Orbax takes metrics with a save alone, and validation comes after it
-            write_json(self._folder / str(step) / METRIC_ITEM_NAME / METRIC_ITEM_NAME, {_SCORE: val_psnr})
+            write_json(self._folder / str(step) / METRIC_ITEM_NAME / METRIC_ITEM_NAME, {_SCORE: noted})
         multihost_utils.sync_global_devices(f"score of step {step} is written")
         with self._told(f"scored at step {step}"):
             self._orbax.reload()
             multihost_utils.sync_global_devices(f"score of step {step} is read")  # before anything is deleted
-            if self.val_psnr(step) != val_psnr:
+            if not self.is_scored(step) or self.val_psnr(step) != noted:
                 raise RuntimeError("this Orbax keeps scores elsewhere; install orbax-checkpoint 0.12")
             needed = {self.best_step(), *sorted(self._orbax.all_steps())[-self._keep :]}
             if best_before is not None and best_before not in needed:
@@ -149,8 +153,12 @@ class Checkpoints:
         """The averaged weights alone."""
         return self._restore(step, ema=ocp.args.StandardRestore(abstract))["ema"]
 
+    def is_scored(self, step: int) -> bool:
+        """Whether the checkpoint was validated, be it that it gave no number."""
+        return _SCORE in (self._orbax.metrics(step) or {})
+
     def val_psnr(self, step: int) -> float | None:
-        """Validation PSNR of a checkpoint, None if it was not validated."""
+        """Validation PSNR of a checkpoint, None if it was not validated or gave no number."""
         return (self._orbax.metrics(step) or {}).get(_SCORE)
 
     def _check_space(self, state: TrainState) -> None:

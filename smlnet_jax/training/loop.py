@@ -63,7 +63,8 @@ def train(config: Config, workdir: Path, devices: Sequence[jax.Device] | None = 
             check_same_run(recorded, config, workdir)
             renamed = {"train": "this is another experiment", "val": "the best checkpoint means nothing"}
             for data, means in renamed.items():
-                if (before := recorded["data"][data]) != getattr(config.data, data):
+                before, now = recorded["data"][data], getattr(config.data, data)
+                if before and now and before != now:
                     say(f"data.{data} was {before}; if its faces are others, too, {means}")
             state = checkpoints.restore(start, abstract)
             say(f"going on from step {start:,} in {workdir}")
@@ -82,7 +83,7 @@ def train(config: Config, workdir: Path, devices: Sequence[jax.Device] | None = 
             return validation is not None and (step % settings.val_every == 0 or step == settings.steps)
 
         # Stopped or killed while it was validated, it is validated now.
-        unscored = start > 0 and validates(start) and checkpoints.val_psnr(start) is None
+        unscored = start > 0 and validates(start) and not checkpoints.is_scored(start)
         if start >= settings.steps and not unscored:
             say(f"nothing to do: {workdir} is at step {start:,}; raise --config.train.steps to go on")
             return 0
@@ -142,6 +143,8 @@ def train(config: Config, workdir: Path, devices: Sequence[jax.Device] | None = 
                 return 0
 
         checkpoints.wait()
-        last, best = max(start, settings.steps), checkpoints.best_step()
-        say(f"done: step {last:,}; the best checkpoint is that of step {best:,}, in {workdir}")
+        done, best = f"done: step {max(start, settings.steps):,}", checkpoints.best_step()
+        if best is not None and checkpoints.val_psnr(best) is not None:
+            done += f"; the best checkpoint is that of step {best:,}"
+        say(f"{done}, in {workdir}")
         return 0

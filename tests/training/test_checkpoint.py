@@ -96,7 +96,18 @@ def test_validation_that_gave_no_number_is_not_the_best(tmp_path):
     save(tmp_path, {1: 20.0, 2: float("nan"), 3: None})
     with Checkpoints(tmp_path, read_only=True) as checkpoints:
         assert checkpoints.best_step() == 1
-        assert checkpoints.val_psnr(3) is None
+        assert checkpoints.val_psnr(3) is None and not checkpoints.is_scored(3)
+    save(tmp_path, {4: float("nan")})
+    with Checkpoints(tmp_path, read_only=True) as checkpoints:
+        assert checkpoints.val_psnr(4) is None and checkpoints.is_scored(4)
+
+
+def test_checkpoint_whose_deletion_was_killed_goes_with_the_next(tmp_path):
+    save(tmp_path, {1: None, 2: None}, keep=2)
+    for item in ("metrics", "params"):
+        shutil.rmtree(tmp_path / "checkpoints" / "1" / item)
+    save(tmp_path, {3: None, 4: 20.0, 5: None, 6: None}, keep=2)
+    assert kept(tmp_path) == {"4", "5", "6"}
 
 
 def test_step_that_is_there_is_left_alone(tmp_path):

@@ -98,6 +98,15 @@ def test_validation_that_fails_costs_no_step(faces_folder, tmp_path, monkeypatch
     assert saved_step(tmp_path) == 2
 
 
+def test_last_validation_that_gave_no_number_is_not_repeated(faces_folder, tmp_path, monkeypatch, capsys):
+    names = ("psnr_sparnet", "ssim_sparnet", "bicubic_psnr_sparnet")
+    monkeypatch.setattr(loop, "validate", lambda *_: {f"val/{name}": float("nan") for name in names})
+    assert run(config_of(faces_folder, steps=2), tmp_path) == 0
+    assert "done: step 2, in" in capsys.readouterr().err
+    assert run(config_of(faces_folder, steps=2), tmp_path) == 0
+    assert "nothing to do" in capsys.readouterr().err
+
+
 def test_second_run_in_a_workdir_is_refused(faces_folder, tmp_path):
     with alone_in(tmp_path), pytest.raises(UserError, match="another process is training in"):
         run(config_of(faces_folder), tmp_path)
@@ -111,6 +120,10 @@ def test_faces_of_another_name_are_announced(uninterrupted, faces_folder, tmp_pa
     assert run(config_of(other, steps=2), tmp_path / "run") == 0
     said = capsys.readouterr().err
     assert f"data.train was {faces_folder}" in said and f"data.val was {faces_folder}" in said
+    config = config_of(other, steps=3)
+    unvalidated = dataclasses.replace(config, data=dataclasses.replace(config.data, val=""))
+    assert run(unvalidated, tmp_path / "run") == 0
+    assert "data.val was" not in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("fsdp", [False, True])
