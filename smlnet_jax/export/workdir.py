@@ -36,13 +36,14 @@ def training(config: Config, rows: list[dict[str, Any]], step: int, which: str) 
     """How the weights at `step` came to be, from the run's config and the rows of its metrics.jsonl."""
     curve, curve_of = learning_curve(rows)
     reached = next((f", {curve_of} {point.value:.3f}" for point in curve if point.step == step), "")
+    chosen = f"the {which}{reached}" if curve else "the latest; nothing was validated"
     return Training(
         data=source_words(config.data.train),
         steps=step,
         batch_size=config.train.batch_size,
         hours=round(wall_seconds(rows, step) / 3600, 4),
         seed=config.train.seed,
-        chosen=f"step {step:,} of {config.train.steps:,}, the {which}{reached}",
+        chosen=f"step {step:,} of {config.train.steps:,}, {chosen}",
         curve=curve,
         curve_of=curve_of,
         recipe=recipe(config),
@@ -128,16 +129,16 @@ def scores(path: Path, config: Config) -> Mapping[str, Any]:
 def recipe(config: Config) -> dict[str, Any]:
     """Data, optimisation, loss and length of the run, without what concerns only the machine it ran on."""
     values = {section: to_dict(config)[section] for section in ("data", "optim", "loss", "train")}
-    for name in ("train", "val"):
-        values["data"][name] = source_words(values["data"][name])
+    for section, name in (("data", "train"), ("data", "val"), ("train", "init")):
+        values[section][name] = source_words(values[section][name])
     for name in _OF_THIS_MACHINE:
         del values["train"][name]
     return json.loads(json.dumps(values))  # tuples become lists, as in the file
 
 
 def source_words(source: str) -> str:
-    """A data source without the path that leads to it on the exporter's machine: its last two folders."""
-    if not source or ":" in source:  # tfds:NAME, astronaut:train
+    """A data source, or weights, without the path to it on the exporter's machine: its last two folders."""
+    if not source or source.startswith(("tfds:", "astronaut:")):
         return source
     return "/".join(Path(source).parts[-2:])
 

@@ -13,13 +13,14 @@ def config():
     return from_config_dict(
         {
             "model": {"name": "smlnet_test"},
-            "data": {"train": "/home/somebody/secret/faces/train", "val": "/home/somebody/secret/faces/val"},
+            "data": {"train": "/home/somebody/secret/faces/train", "val": "/home/somebody:v2/faces/val"},
             "train": {
                 "steps": 400,
                 "batch_size": 8,
                 "seed": 5,
                 "coordinator": "10.0.0.1:1234",
                 "wandb": "mine",
+                "init": "/home/somebody/secret/runs/x8",
             },
         }
     )
@@ -56,6 +57,11 @@ def test_nothing_of_the_exporters_machine_gets_into_a_card(config):
     assert "faces/train" in told and "faces/val" in told
     for private in ("somebody", "secret", "10.0.0.1", "mine"):
         assert private not in told
+
+
+def test_run_that_never_validated_has_no_best_checkpoint(config):
+    chosen = workdir.training(config, [], 1, "best").chosen
+    assert chosen == "step 1 of 400, the latest; nothing was validated"
 
 
 @pytest.mark.parametrize("source", ["", "tfds:celeb_faces:train", "astronaut:train", "faces"])
