@@ -120,7 +120,7 @@ def main(argv: list[str] | None = None) -> int:
         f"{found['synthetic_images_per_second']:.1f} without; "
         f"{ratio.median:.3f} of it ({low:.3f} to {high:.3f})"
     )
-    write(args.json, "end_to_end", {name: found}, threads=args.threads)
+    write(args.json, "end_to_end", {name: found}, threads=args.threads, dtype=args.dtype)
     return 0
 
 

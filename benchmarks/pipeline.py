@@ -23,6 +23,7 @@ from smlnet_jax.config import DataConfig
 from smlnet_jax.data.pipeline import training_batches
 from smlnet_jax.data.records import RecordSource
 from smlnet_jax.data.sources import FolderSource, ImageSource, open_source
+from smlnet_jax.errors import one_line_errors
 
 SIDE, QUALITY = 128, 95
 
@@ -79,6 +80,7 @@ def measure(config: DataConfig, batch_size: int, batches: int, rounds: int) -> t
     return Timing(tuple(ours)), Timing(tuple(bare))
 
 
+@one_line_errors
 def main(argv: list[str] | None = None) -> int:
     parser = arguments(__doc__)
     parser.add_argument("--data", default="", help="folder, tfds:NAME or astronaut:train; default: generated")
