@@ -1,6 +1,6 @@
 """SFMNet (Wang et al., CVPR 2023), SMLNet's ancestor, x8, 16 -> 128. See docs/baselines.md.
 
-Cost:    8.55 M parameters, 30.69 GMACs an image; 84k steps of 32. SMLNet's training, its own loss.
+Cost:    8.55 M parameters, 30.69 GMACs an image; 84k steps of 32. The base recipe, its own loss.
 Command: python train.py --config=configs/sfmnet_x8.py --workdir=W --config.data.train=A
              --config.data.val=B
 """

@@ -12,7 +12,7 @@ from configs import smlnet_lite_x8
 def get_config():
     config = smlnet_lite_x8.get_config()
     config.data.scale = 4
-    config.model.interaction_levels = (1, 2, 3)  # as the weights that it starts from have it, and
+    config.model.interaction_levels = (0, 1, 2, 3)  # as the weights that it starts from have it, and
     config.model.mirror = False
     config.model.consistency = 4
     config.train.init = "smlnet_lite_x8"

@@ -12,7 +12,7 @@ from configs import smlnet_x8
 def get_config():
     config = smlnet_x8.get_config()
     config.model.name = "smlnet_lite"
-    config.model.interaction_levels = (1, 2, 3)  # as those weights have it, and
+    config.model.interaction_levels = (0, 1, 2, 3)  # as those weights have it, and
     config.model.mirror = False
     config.model.consistency = 0
     return config

@@ -27,13 +27,17 @@ def run(job: Callable[[Config, Path], int], workdir_help: str) -> NoReturn:
     def main(_: Sequence[str]) -> int:
         if not workdir.value:
             raise UserError("--workdir is empty; give a folder, as --workdir=runs/first")
-        folder = Path(os.path.expanduser(workdir.value))  # noqa: PTH111  a shell leaves --workdir=~/x alone
-        return job(from_config_dict(config.value), folder)
+        return job(from_config_dict(config.value), folder(workdir.value))
 
     try:
         sys.exit(one_line_errors(app.run)(one_line_errors(main), flags_parser=parse))
     except KeyboardInterrupt:
         sys.exit(STOPPED)
+
+
+def folder(text: str) -> Path:
+    """What a flag names. A shell leaves the ~ of --workdir=~/x alone."""
+    return Path(os.path.expanduser(text))  # noqa: PTH111  ~somebody is who that is, or stays as it is
 
 
 def parse(argv: Sequence[str], check: Callable[[str], None] = check_key) -> list[str]:

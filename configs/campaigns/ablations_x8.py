@@ -18,7 +18,11 @@ MEMBERS = {
     "gate": {"model.fusion": "gate"},
     "one_way": {"model.two_way": False},
     "decoder_only": {"model.fusion_stages": "decoder"},
-    "msim_everywhere": {"model.fusion_levels": (0, 1, 2, 3)},
+    "coarse_too": {"model.interaction_levels": (1, 2, 3)},
+    "msim_everywhere": {
+        "model.fusion_levels": (0, 1, 2, 3),
+        "model.interaction_levels": (0, 1, 2, 3),
+    },
     "input_skip": {"model.msim_skip": "input"},
     # Receptive fields.
     "no_mfeb": {"model.mfeb_kernels": ()},

@@ -23,7 +23,7 @@ MEMBERS = {
 def get_config():
     config = lite_x8.get_config()
     config.train.init = "smlnet_lite_x8"
-    config.model.interaction_levels = (1, 2, 3)  # as those weights have it
+    config.model.interaction_levels = (0, 1, 2, 3)  # as those weights have it
     config.train.init_part = True
     config.optim.lr = 5e-4
     config.optim.warmup_steps = 50

@@ -11,7 +11,6 @@ member failed.
 import functools
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
 from absl import app, flags
 from ml_collections import config_flags
@@ -34,7 +33,7 @@ def main(_: Sequence[str]) -> int:
     plan = plan_of(_CONFIG.value)
     for name in _MEMBERS.value:
         check_member(name, plan.members)
-    runner = Runner(plan, Path(_WORKDIR.value))
+    runner = Runner(plan, recipe_flags.folder(_WORKDIR.value))
     if _REPORT.value:
         return runner.report(timed=_TIME.value)
     check_sources(plan)

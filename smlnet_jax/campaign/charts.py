@@ -52,7 +52,9 @@ def differences(results: Results, dataset: str) -> str:
     if not rows:
         return ""
     left, top, line = 190, 12, 24
+    seeds_of = {name: found["by_seed"].values() if len(found["by_seed"]) > 1 else () for name, found in rows}
     ends = [0.0, *(found[key] for _, found in rows for key in ("low", "high"))]
+    ends += [value for seeds in seeds_of.values() for value in seeds]
     axis = Axis(*_padded(ends), left, WIDTH - 90)
     bottom = top + line * len(rows)
     parts = _vertical_grid(axis, top, bottom, "{:+.3g}")
@@ -66,9 +68,7 @@ def differences(results: Results, dataset: str) -> str:
             f"{name}: {found['mean']:+.3f} dB [{found['low']:+.3f}, {found['high']:+.3f}], {found['verdict']}"
         )
         seeds = "".join(
-            f'<circle class="seed" cx="{axis.at(value):.1f}" cy="{y}" r="2.5"/>'
-            for value in found["by_seed"].values()
-            if len(found["by_seed"]) > 1 and axis.low <= value <= axis.high
+            f'<circle class="seed" cx="{axis.at(value):.1f}" cy="{y}" r="2.5"/>' for value in seeds_of[name]
         )
         parts.append(
             f'<g class="{kind}"><title>{escape(words)}</title>'
@@ -82,10 +82,10 @@ def differences(results: Results, dataset: str) -> str:
 
 
 def learning(results: Results, x: str) -> str:
-    """Validation PSNR against `images` or `seconds`: the mean of the seeds, one line a member."""
+    """Validation PSNR against `images` or `seconds`, a line a member: the mean of the seeds that are done."""
     lines = {}
     for number, (name, member) in enumerate(results["members"].items()):
-        if points := _mean_curve(member["runs"].values(), x):
+        if points := _curve(list(member["runs"].values()), x):
             lines[name] = number, points
     if not lines:
         return ""
@@ -166,10 +166,13 @@ def cost(results: Results, dataset: str, of: str = "macs") -> str:
     return _svg(parts, bottom + 42, f"{dataset}: PSNR in dB against {title}")
 
 
-def _mean_curve(runs: Iterable[Mapping[str, Any]], x: str) -> list[tuple[float, float]]:
-    """(x, PSNR), means over the runs that reached each validation."""
+def _curve(runs: Sequence[Mapping[str, Any]], x: str) -> list[tuple[float, float]]:
+    """(x, PSNR) at each validation: means over the runs that are done; without any, the first run.
+
+    A run that ended early would lift or lower what comes after it.
+    """
     by_step: dict[int, list[tuple[float, float]]] = {}
-    for run in runs:
+    for run in [run for run in runs if run["status"] == "done"] or runs[:1]:
         for point in run.get("curve", ()):
             if point[x] is not None:
                 by_step.setdefault(point["step"], []).append((point[x], point["psnr"]))

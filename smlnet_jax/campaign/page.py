@@ -35,7 +35,9 @@ def render(results: Results) -> str:
         body += ["<h2>What went wrong</h2>", f'<div class="mishaps">{_list(mishaps)}</div>']
     body += ["<h2>Learning</h2>"]
     for x in ("images", "seconds"):
-        body.append(_figure(charts.learning(results, x), "Validation PSNR in dB, mean of the seeds."))
+        body.append(
+            _figure(charts.learning(results, x), "Validation PSNR in dB, mean of the finished seeds.")
+        )
     body += ["<h2>Training</h2>", _table(tables.training(results))]
     body += ["<h2>How to read this</h2>", _list(tables.READING)]
     facts = "".join(f"<dt>{escape(k)}</dt><dd>{escape(v)}</dd>" for k, v in tables.facts(results))

@@ -149,18 +149,26 @@ def check_sources(plan: Plan) -> None:
     tests = plan.test_sets
     for name, source in tests.items():
         for key in ("train", "val"):
-            if _place(source) == _place(getattr(data, key)):
+            if _share(source, other := getattr(data, key)):
                 raise UserError(
-                    f"eval.data has {name}={source}, which is also data.{key}; a test set has no part in "
-                    "training or in the choice of a checkpoint: give another"
+                    f"eval.data has {name}={source}, and data.{key} is {other}, which has faces of it; a "
+                    "test set has no part in training or in the choice of a checkpoint: give another"
                 )
+    if _share(data.train, data.val):
+        raise UserError(
+            f"data.val is {data.val}, and data.train is {data.train}, which has faces of it; a checkpoint is "
+            "chosen on faces that were not trained on: give others"
+        )
     for source in (data.train, data.val, *tests.values()):
         open_source(source, data.size)
 
 
-def _place(source: str) -> str | Path:
-    """The same for every way to write the path of a folder."""
-    return source if ":" in source else Path(source).expanduser().resolve()
+def _share(one: str, other: str) -> bool:
+    """Whether two sources are the same, or one folder lies in the other; however their paths are written."""
+    if ":" in one or ":" in other:
+        return one == other
+    first, second = (Path(source).expanduser().resolve() for source in (one, other))
+    return first.is_relative_to(second) or second.is_relative_to(first)
 
 
 def check_key(path: str) -> None:

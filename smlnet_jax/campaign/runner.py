@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import fcntl
+import math
 import signal
 import subprocess
 import sys
@@ -209,10 +210,10 @@ class Runner:
 
 
 def budgeted(config: Config, steps: int) -> Config:
-    """`config` for another number of steps, validated and logged as often as it would have been."""
+    """`config` for another number of steps, validated and logged no more often than it would have been."""
     train, share = config.train, steps / config.train.steps
     every = {
-        name: max(1, round(getattr(train, name) * share)) for name in ("val_every", "log_every", "save_every")
+        name: math.ceil(getattr(train, name) * share) for name in ("val_every", "log_every", "save_every")
     }
     return dataclasses.replace(config, train=dataclasses.replace(train, steps=steps, **every))
 

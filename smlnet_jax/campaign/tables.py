@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from smlnet_jax.campaign.comparison import BETTER, UNDECIDED, WORSE
 from smlnet_jax.campaign.results import IDENTITY, metrics_of
+from smlnet_jax.evaluation.bootstrap import FEW
 from smlnet_jax.training.progress import duration
 
 Results = Mapping[str, Any]  # the content of results.json
@@ -127,6 +128,9 @@ def mishaps(results: Results) -> Iterator[str]:
     devices = sorted({run["device"] for run in runs if run.get("device")})
     if len(devices) > 1:
         yield f"the runs are of different devices, so their speeds do not compare: {', '.join(devices)}"
+    for name, dataset in results["datasets"].items():
+        if dataset["images"] < FEW:
+            yield f"{name} has fewer than {FEW} images ({dataset['images']}): its intervals are too narrow"
 
 
 def state(results: Results) -> str:
@@ -148,7 +152,7 @@ def facts(results: Results) -> list[tuple[str, str]]:
         for run in member["runs"].values()
         if run["status"] == "done"
     }
-    val = f"the first {results['val_images']} images" if results["val_images"] else "all images"
+    val = f"at most the first {results['val_images']} images" if results["val_images"] else "all images"
     found = [
         ("task", f"x{results['scale']} to {results['size']}x{results['size']}, LR by {results['lr_kernel']}"),
         ("trained on", f"{results['train']}, batches of {results['batch_size']}, {steps[results['budget']]}"),

@@ -16,6 +16,7 @@ from smlnet_jax.errors import UserError
 
 RESAMPLES = 10_000
 LEVEL = 0.95
+FEW = 20  # images; over fewer, an interval is too narrow
 _DRAWN_AT_ONCE = 4_000_000  # indices; bounds the memory
 
 

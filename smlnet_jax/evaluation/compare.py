@@ -12,11 +12,10 @@ import numpy as np
 from jaxtyping import Float
 
 from smlnet_jax.errors import UserError
-from smlnet_jax.evaluation.bootstrap import LEVEL, RESAMPLES, Difference, paired_difference
+from smlnet_jax.evaluation.bootstrap import FEW, LEVEL, RESAMPLES, Difference, paired_difference
 from smlnet_jax.evaluation.pairing import refuse_unpaired
 from smlnet_jax.metrics import PROTOCOLS
 
-FEW = 20  # images; over fewer, a bootstrap interval is too narrow
 MIN_RESAMPLES = 1_000
 
 # Beyond the protocols' PSNR and SSIM: what the sentence calls it, digits, unit, whether more is better.
@@ -29,6 +28,8 @@ FURTHER = {
     "niqe": ("NIQE", 3, "", False),
 }
 METRICS = {"psnr": ("PSNR", 3, " dB", True), "ssim": ("SSIM", 4, "", True)}
+
+_OF_EVAL = "identity_cosine"  # what eval.py calls identity, beside that of bicubic
 
 Scores = dict[str, dict[str, float]]  # by image, then by column
 
@@ -54,7 +55,7 @@ def run(args: argparse.Namespace) -> int:
     if args.seed < 0:
         raise UserError(f"--seed={args.seed} is negative; give 0 or more")
     labels = str(args.first), str(args.second)
-    first, second = read_scores(args.first), read_scores(args.second)
+    first, second = (_in_own_words(read_scores(path)) for path in (args.first, args.second))
     refuse_unpaired(first, second, *labels)
     names = sorted(first)
     for column in _in_both(first, second, args.protocol):
@@ -116,6 +117,12 @@ def sentence(
     ends = sorted((abs(found.low), abs(found.high)))
     mean, low, high = (f"{value:.{digits}f}" for value in (abs(found.mean), *ends))
     return f"{better} is better than {worse} by {mean}{unit} [{low}, {high}], {images}"
+
+
+def _in_own_words(scores: Scores) -> Scores:
+    """With identity called as `smlnet score` calls it."""
+    own = {_OF_EVAL: "identity"}
+    return {name: {own.get(key, key): value for key, value in row.items()} for name, row in scores.items()}
 
 
 def _in_both(first: Scores, second: Scores, protocol: str | None) -> list[str]:

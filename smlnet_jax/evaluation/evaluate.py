@@ -257,7 +257,7 @@ def _columns(batch: Batch, pictures: Pictures, rows: np.ndarray) -> dict[str, np
         "LR": batch.lr,
         "bicubic": pictures.bicubic,
         "I_fre": pictures.fre,
-        "I_spa": pictures.sr,
+        "SR" if pictures.fre is None else "I_spa": pictures.sr,
         "HR": batch.hr,
     }
     return {title: np.asarray(column)[rows] for title, column in images.items() if column is not None}

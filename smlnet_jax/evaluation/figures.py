@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -33,11 +34,11 @@ def sample_grid(
     side_w = max(images.shape[2] for images in pictures.values())
     row_height = side_h + _GAP + (_LINE if names else 0)
 
-    sheet = Image.new(
-        "RGB", (_GAP + len(pictures) * (side_w + _GAP), _LINE + _GAP + rows * row_height), "white"
-    )
-    draw = ImageDraw.Draw(sheet)
     font = ImageFont.load_default(_TEXT)
+    words = max((math.ceil(font.getlength(name)) + _GAP for name in names[:rows]), default=0)
+    width = max(len(pictures) * (side_w + _GAP), words)
+    sheet = Image.new("RGB", (_GAP + width, _LINE + _GAP + rows * row_height), "white")
+    draw = ImageDraw.Draw(sheet)
     for column, (title, images) in enumerate(pictures.items()):
         left = _GAP + column * (side_w + _GAP)
         draw.text((left, 1), title, "black", font)

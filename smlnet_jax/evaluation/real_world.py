@@ -170,7 +170,7 @@ def run(config: Config, workdir: Path) -> int:
         )
     first = slice(config.eval.limit or None)
     files = {
-        score: {name: photographs_in(Path(folder))[first] for name, folder in folders.items()}
+        score: {name: photographs_in(Path(folder).expanduser())[first] for name, folder in folders.items()}
         for score, folders in ((score_photographs, photos), (score_portraits, portraits))
     }
     loaded = weights.load(config.eval.weights, workdir, self_ensemble=config.eval.self_ensemble)
@@ -240,6 +240,8 @@ def write(found: dict[str, Any], label: str, workdir: Path) -> Path:
 
 def photographs_in(folder: Path) -> list[Path]:
     """Files with a picture's suffix below a folder, sorted. Raises UserError where there are none."""
+    if not folder.is_dir():
+        raise UserError(f"{folder} is not a folder; name one that holds photographs")
     files = image_files(folder, SUFFIXES)
     if not files:
         raise UserError(f"{folder} holds no photographs; name a folder with {', '.join(SUFFIXES)} files")

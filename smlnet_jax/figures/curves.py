@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Float
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 from smlnet_jax.figures.faces import Faces, Images
 from smlnet_jax.figures.grid import DPI
@@ -69,28 +70,39 @@ def chart(curves: Curves) -> Figure:
     left, right = figure.subplots(1, 2)
     colours = dict(zip(curves.methods, (_BICUBIC, *_COLOURS * len(curves.methods)), strict=False))
 
-    left.plot(curves.centres, _mean(curves.floor), ":", color="black", lw=1.2, label="band left empty")
-    for title, values in curves.methods.items():
-        _curve(left, curves.centres, values, colours[title], title)
+    (floor,) = left.plot(curves.centres, _mean(curves.floor), ":", color="black", lw=1.2)
+    lines = {"band left empty": floor} | {
+        title: _curve(left, curves.centres, values, colours[title])
+        for title, values in curves.methods.items()
+    }
     left.set(ylabel="PSNR in the band, dB", title="Mean over faces, and 10th to 90th percentile")
 
     right.axhline(0, color=_BICUBIC, lw=1.2)
     bicubic = curves.methods["bicubic"]
+    gains = {}
     for title, values in curves.methods.items():
         if title != "bicubic":
             with np.errstate(invalid="ignore"):  # neither shows an error
-                _curve(right, curves.centres, values - bicubic, colours[title], title)
+                gains[title] = _curve(right, curves.centres, values - bicubic, colours[title])
     right.set(ylabel="gain over bicubic, dB", title="The same, less bicubic on the same face")
 
-    for axes in (left, right):
+    for axes, shown in ((left, lines), (right, gains)):
         _finish(axes, curves.scale)
+        _legend(axes, shown)
     return figure
 
 
-def _curve(axes: Axes, x, values: Float[np.ndarray, "n bands"], colour: str, title: str) -> None:
-    axes.plot(x, _mean(values), color=colour, lw=1.8, label=title)
+def _curve(axes: Axes, x, values: Float[np.ndarray, "n bands"], colour: str) -> Line2D:
+    (line,) = axes.plot(x, _mean(values), color=colour, lw=1.8)
     spread = [np.percentile(band, (10, 90)) if band.size else (np.nan, np.nan) for band in _finite(values)]
     axes.fill_between(x, *np.transpose(spread), color=colour, alpha=0.15, lw=0)
+    return line
+
+
+def _legend(axes: Axes, lines: Mapping[str, Line2D]) -> None:
+    """Of titles as they are: matplotlib would leave out _this and read $that$ as mathematics."""
+    for text in axes.legend(lines.values(), lines, frameon=False).get_texts():
+        text.set_parse_math(False)
 
 
 def _mean(values: Float[np.ndarray, "n bands"]) -> Float[np.ndarray, " bands"]:
@@ -117,4 +129,3 @@ def _finish(axes: Axes, scale: int) -> None:
     axes.title.set_fontsize(10)
     axes.grid(alpha=0.25)
     axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(frameon=False)

@@ -78,7 +78,8 @@ def read_faces(
     order = [*chosen, *others][: max(limit, len(chosen))]
     faces = [_sized(source[i], text, size) for i in order]
     lr = [
-        make_lr(face.image, scale, lr_kernel, np.random.default_rng((0, i))) for i, face in enumerate(faces)
+        make_lr(face.image, scale, lr_kernel, np.random.default_rng((0, i)))  # as eval.py draws for face i
+        for i, face in zip(order, faces, strict=True)
     ]
     return Faces(
         names=tuple(face.name for face in faces),

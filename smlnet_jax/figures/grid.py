@@ -14,6 +14,7 @@ from matplotlib.patches import Rectangle
 from PIL import Image
 
 from smlnet_jax.figures.inset import Inset
+from smlnet_jax.restoration.files import shown
 
 DPI = 100
 MARK = "#ffd400"  # of boxes: a colour that faces do not have
@@ -105,7 +106,7 @@ class _Sheet:
 
     def text(self, left: int, top: int, text: str, room: int, **style) -> None:
         """Lines below each other; what is too long for `room` pixels loses its middle."""
-        for number, line in enumerate(text.splitlines()):
+        for number, line in enumerate(map(shown, text.splitlines())):
             baseline = top + (number + 1) * _LINE - 5  # so that letters of one row stand on one line
             self.figure.text(
                 left / self.width,

@@ -37,7 +37,8 @@ def page(title: str, facts: str, figures: Sequence[Drawn], folder: Path) -> str:
     for drawn in figures:
         parts.append(f"<h2>{html.escape(drawn.title)}</h2>\n")
         if drawn.figure is None:
-            parts.append(f'<p class="out">{html.escape(drawn.reading.capitalize())}.</p>\n')
+            reason = drawn.reading[:1].upper() + drawn.reading[1:]
+            parts.append(f'<p class="out">{html.escape(reason)}.</p>\n')
             continue
         links = ", ".join(f'<a href="{name}">{name}</a>' for name in file_names(drawn))
         parts.append(f"<p>{html.escape(drawn.reading)}</p>\n")

@@ -54,13 +54,18 @@ def band_floor(
     How far `band_psnr` lies above it is the signal-to-noise ratio of the band; below it, what was drawn there
     does more harm than nothing would.
     """
-    y = protocols.get(protocol).view(hr)
-    return _decibels(_energy(y - y.mean((1, 2), keepdims=True), edges))
+    return _decibels(_energy(protocols.get(protocol).view(hr), edges, mean=False))
 
 
-def _energy(x: Float[Array, "b h w c"], edges: Sequence[float]) -> Float[Array, "b bands"]:
-    """The mean square of each image, by band; the sum over bands is the mean square itself."""
+def _energy(
+    x: Float[Array, "b h w c"], edges: Sequence[float], *, mean: bool = True
+) -> Float[Array, "b bands"]:
+    """The mean square of each image, by band; the sum over bands is the mean square itself.
+
+    Without the `mean` it is the variance: float32 could not take the mean off to the last bit.
+    """
     power = jnp.square(jnp.abs(jnp.fft.fft2(x, axes=(1, 2), norm="ortho"))).mean(3)
+    power = power if mean else power.at[:, 0, 0].set(0)
     height, width = x.shape[1:3]
     bands = _bands(height, width, edges).astype(np.float32)
     return jnp.einsum("khw,bhw->bk", bands, power, precision=lax.Precision.HIGHEST) / (height * width)

@@ -21,6 +21,8 @@ STUDIO_RANGE = 20 * math.log10(
     255 / 219
 )  # dB: what an equal error of R, G and B shrinks by on Y's 219 levels
 
+_WEIGHTS = np.array([65.481, 128.553, 24.966]) / 219  # of R, G and B in Y (ITU-R BT.601)
+
 Image = UInt8[np.ndarray, "h w 3"]
 
 _LOOKS_AT = {
@@ -109,22 +111,16 @@ def _error(sr: Image, hr: Image, rule: Protocol) -> Float[np.ndarray, "h w c"]:
 
 
 def _why_colour(error: Float[np.ndarray, "h w 3"], gain: float) -> str:
-    size = np.sqrt((error**2).mean((0, 1)))
-    told = (
-        f"Y has 219 levels where R, G and B have 255: {STUDIO_RANGE:+.2f} dB for any pair. The other "
-        f"{gain - STUDIO_RANGE:+z.2f} dB are of colour: R, G and B err by {size[0]:.1f}, {size[1]:.1f} and "
-        f"{size[2]:.1f} levels (root mean square)"
+    mse = (error**2).mean((0, 1))
+    size, weighed = np.sqrt(mse), float(_WEIGHTS @ mse)
+    weights = 10 * math.log10(mse.mean() / weighed)  # dB, were Y's error as large as its parts on average
+    cancelled = gain - STUDIO_RANGE - weights  # never below 0: a mean is no larger than what it is of
+    return (
+        f"Y has 219 levels where R, G and B have 255: {STUDIO_RANGE:+.2f} dB for any pair. R, G and B err by "
+        f"{size[0]:.1f}, {size[1]:.1f} and {size[2]:.1f} levels (root mean square), and Y weighs them by "
+        f"{_WEIGHTS[0]:.0%}, {_WEIGHTS[1]:.0%} and {_WEIGHTS[2]:.0%}: {weights:+z.2f} dB. Where their errors "
+        f"differ, they partly cancel in Y: {cancelled:+z.2f} dB."
     )
-    if size.all():
-        products = [
-            (error[..., i] * error[..., j]).mean() / (size[i] * size[j]) for i, j in ((0, 1), (1, 2), (0, 2))
-        ]
-        told += f", and agree by {np.mean(products):.2f} (mean cosine)"
-    if abs(gain - STUDIO_RANGE) < 0.005:
-        return f"{told}."
-    if gain > STUDIO_RANGE:
-        return f"{told}; where they do not agree they partly cancel in Y."
-    return f"{told}; those that Y weighs most, G and then R, err most."
 
 
 def _why_levels(exact: np.ndarray, whole: np.ndarray) -> str:

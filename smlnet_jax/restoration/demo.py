@@ -90,7 +90,8 @@ def identity(found: SetResult) -> str:
         return f"identity is left out: {error}"
     landmarks = canonical_landmarks(pictures["HR"].shape[0])
     bicubic, restored = (
-        network.similarity(pictures["HR"], pictures[title], landmarks) for title in ("bicubic", "I_spa")
+        network.similarity(pictures["HR"], pictures[title], landmarks)
+        for title in ("bicubic", "I_spa" if "I_spa" in pictures else "SR")
     )
     return (
         f"identity (cosine to the original; {SAME_PERSON} and above counts as the same person): "

@@ -57,3 +57,29 @@ def test_of_members_of_one_cost_the_line_joins_the_best():
 
 def test_members_that_were_not_timed_have_no_dots_against_time():
     assert charts.cost(results(a=(1e9, 20.0), b=(2e9, 21.0)), "set", "milliseconds") == ""
+
+
+def test_every_seed_has_its_dot_however_far_it_lies():
+    found = {
+        "low": 0.01,
+        "mean": 0.02,
+        "high": 0.03,
+        "verdict": "better",
+        "by_seed": {0: -0.05, 1: 0.02, 2: 0.09},
+    }
+    members = {"a": {"difference": {"set": {"sparnet": {"psnr": found}}}}}
+    drawn = charts.differences({"protocol": "sparnet", "reference": "b", "members": members}, "set")
+    assert drawn.count('class="seed"') == 3
+
+
+def test_learning_curve_is_of_the_seeds_that_are_done():
+    def run(status, *psnrs):
+        curve = [{"step": i, "images": 8 * i, "psnr": psnr} for i, psnr in enumerate(psnrs, 1)]
+        return {"status": status, "curve": curve}
+
+    def heights(*runs):
+        drawn = charts.learning({"members": {"a": {"runs": dict(enumerate(runs))}}}, "images")
+        return drawn.count("<polyline"), re.findall(r"<title>a[^<]*?([\d.]+) dB", drawn)
+
+    assert heights(run("done", 22.0, 22.4), run("failed", 21.0)) == heights(run("done", 22.0, 22.4))
+    assert heights(run("failed", 21.0, 21.5), run("begun", 20.0))[0] == 1

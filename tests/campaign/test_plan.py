@@ -78,8 +78,8 @@ def test_mistake_of_the_campaign_names_its_key(changes, sentence):
     ("key", "value", "sentence"),
     [
         ("val", "", "data.val is empty, and checkpoints are chosen there"),
-        ("val", "astronaut:val", "eval.data has face=astronaut:val, which is also data.val"),
-        ("train", "astronaut:val", "eval.data has face=astronaut:val, which is also data.train"),
+        ("val", "astronaut:val", "eval.data has face=astronaut:val, and data.val is astronaut:val"),
+        ("train", "astronaut:val", "eval.data has face=astronaut:val, and data.train is astronaut:val"),
         ("train", "nowhere", "nowhere is not there"),
     ],
 )
@@ -95,7 +95,23 @@ def test_a_test_set_is_known_however_its_folder_is_written(tmp_path, monkeypatch
     monkeypatch.chdir(tmp_path)
     config = recipe()
     config.data.val, config.eval.data = "faces", "face=./faces/"
-    with pytest.raises(UserError, match=r"eval\.data has face=\./faces/, which is also data\.val"):
+    with pytest.raises(UserError, match=r"eval\.data has face=\./faces/, and data\.val is faces"):
+        check_sources(plan_of(config))
+
+
+@pytest.mark.parametrize(
+    ("train", "val", "test", "sentence"),
+    [
+        ("faces", "val", "faces/test", r"face=faces/test, and data\.train is faces, which has faces of it"),
+        ("faces/train", "val", "faces", r"face=faces, and data\.train is faces/train"),
+        ("train", "faces/val", "faces", r"face=faces, and data\.val is faces/val"),
+        ("faces", "faces/val", "test", r"data\.val is faces/val, and data\.train is faces"),
+    ],
+)
+def test_folder_in_a_folder_of_other_use_is_refused(train, val, test, sentence):
+    config = recipe()
+    config.data.train, config.data.val, config.eval.data = train, val, f"face={test}"
+    with pytest.raises(UserError, match=sentence):
         check_sources(plan_of(config))
 
 

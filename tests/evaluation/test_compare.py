@@ -75,6 +75,12 @@ def test_whatever_both_files_hold_is_compared_in_its_own_direction(write, image,
     assert "LR consistency is left out: lr_consistency of 000.png in b.csv is inf" in err
 
 
+def test_identity_is_compared_whichever_command_wrote_it(write, image, capsys):
+    write("a.csv", rgb_psnr=image, identity_cosine=image / 40, identity_bicubic_cosine=image / 80)
+    write("b.csv", rgb_psnr=image, identity=image / 30)
+    assert "identity: b.csv is better than a.csv by 0." in compare(capsys, "a.csv", "b.csv")[1]
+
+
 def test_few_images_are_noted(write, image, capsys):
     write("a.csv", rgb_psnr=image[:5])
     assert "fewer than 20 images" in compare(capsys, "a.csv", "a.csv")[2]

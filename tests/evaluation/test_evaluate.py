@@ -68,7 +68,7 @@ def test_bicubic_weights_gain_nothing(source):
     _, model, params, *_ = load("bicubic", "")
     found = evaluate(model, params, {"s": source}, scale=8, batch_size=4, samples=1).datasets["s"]
     jax.tree.map(np.testing.assert_array_equal, found.model, found.bicubic)
-    assert list(found.samples) == ["LR", "bicubic", "I_spa", "HR"]
+    assert list(found.samples) == ["LR", "bicubic", "SR", "HR"]
 
 
 @pytest.mark.parametrize("spec", [PartitionSpec(), PartitionSpec("data")], ids=["replicated", "sharded"])

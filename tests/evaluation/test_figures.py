@@ -40,6 +40,15 @@ def test_titles_and_names_are_written(columns, tmp_path):
     assert below_first_row.any()
 
 
+def test_sheet_is_as_wide_as_its_longest_name(columns, tmp_path):
+    sample_grid(columns, tmp_path / "short.png", ["a.png", "b.png"])
+    sample_grid(
+        columns, tmp_path / "long.png", ["a.png", "a name of fifty letters, and a score that counts 26 dB"]
+    )
+    short, long = (Image.open(tmp_path / name).width for name in ("short.png", "long.png"))
+    assert short == 4 + 3 * 36 and long > 250
+
+
 def test_float_pictures_are_clipped_and_rounded(tmp_path):
     values = np.array([-0.5, 0.5, 2.0, np.nan], np.float32).reshape(1, 2, 2, 1) * np.ones(3, np.float32)
     sample_grid({"x": values}, tmp_path / "x.png")

@@ -41,3 +41,11 @@ def test_chart_survives_a_method_without_any_error_and_repeats_itself(faces):
         file = io.BytesIO()
         chart(curves).savefig(file, format="svg")
     assert b"LR ends" in file.getvalue() or b"<svg" in file.getvalue()
+
+
+def test_legend_has_every_title_as_it_is(faces):
+    titles = ("bicubic", "_hidden", r"lr$\x$1")
+    figure = chart(measure(faces, dict.fromkeys(titles, faces.bicubic)))
+    figure.savefig(io.BytesIO(), format="png")
+    left, right = ([text.get_text() for text in axes.get_legend().get_texts()] for axes in figure.axes)
+    assert left == ["band left empty", *titles] and right == list(titles[1:])

@@ -16,6 +16,16 @@ def test_named_faces_come_first_and_curves_see_others_too(folder):
     np.testing.assert_array_equal(faces.hr[0], np.asarray(Image.open(folder / "3.png")))
 
 
+def test_blind_lr_of_a_face_is_the_same_whichever_are_shown(folder):
+    """And so the one that eval.py scores."""
+    first, named = (
+        read_faces(str(folder), size=32, scale=4, lr_kernel="blind", names=names) for names in ((), ["2.png"])
+    )
+    for name in ("0.png", "2.png"):
+        lr = [faces.lr[faces.names.index(name)] for faces in (first, named)]
+        np.testing.assert_array_equal(*lr)
+
+
 def test_without_names_the_first_are_shown(folder):
     faces = read_faces(str(folder), size=32, scale=4, images=3, limit=2)
     assert faces.names == ("0.png", "1.png", "2.png") and faces.shown == 3  # what is shown is never cut

@@ -77,6 +77,10 @@ def test_floor_is_what_a_flat_picture_scores(pair):
     )
 
 
+def test_band_that_holds_the_mean_alone_has_no_floor(pair):
+    assert np.isinf(band_floor(unit(*pair)[1][:, :28, :28])[:, 0]).all()
+
+
 def test_blur_loses_the_high_bands_down_to_their_floor(pair):
     sr, hr = unit(*(images[3:5] for images in pair))
     above = np.asarray(band_psnr(sr, hr) - band_floor(hr))

@@ -1,6 +1,7 @@
 """A new run may start from weights that were trained before."""
 
 import dataclasses
+import importlib
 
 import chex
 import jax
@@ -8,6 +9,7 @@ import jax.numpy as jnp
 import pytest
 
 from smlnet_jax import create
+from smlnet_jax.config import from_config_dict
 from smlnet_jax.errors import UserError
 from smlnet_jax.models.config import VARIANTS
 from smlnet_jax.training import loop
@@ -70,6 +72,12 @@ def test_weights_that_are_nowhere_are_refused(tmp_path):
 def test_bicubic_is_no_weights():
     with pytest.raises(UserError, match=r"train.init='bicubic' has no weights"):
         config_of(init="bicubic")
+
+
+@pytest.mark.parametrize("recipe", ["smlnet_lite_x4", "smlnet_lite_x16", "smlnet_lite_blind_x4"])
+def test_recipe_that_starts_from_shipped_weights_trains_their_network(recipe):
+    config = from_config_dict(importlib.import_module(f"configs.{recipe}").get_config())
+    assert pretrained_params(config.train.init, create(config.model))
 
 
 def test_weights_of_another_network_are_taken_as_far_as_they_fit(workdir):
