@@ -1,4 +1,8 @@
-"""The small parts of every block. Each computes in the dtype of its input; parameters are float32."""
+"""The small parts of every block. Each computes in the dtype of its input; parameters are float32.
+
+What is broadcast over all pixels, a bias or a scale, meets them in float32: its gradient is a sum over all of
+them, and in bfloat16 that stops growing at some hundred terms.
+"""
 
 from __future__ import annotations
 
@@ -51,7 +55,7 @@ class Conv(nnx.Module):
             y = jax.lax.conv_general_dilated(
                 x, kernel, (1, 1), "SAME", dimension_numbers=("NHWC", "HWIO", "NHWC")
             )
-        return y if self.bias is None else y + self.bias[...].astype(x.dtype)
+        return y if self.bias is None else (y.astype(jnp.float32) + self.bias[...]).astype(x.dtype)
 
     def mirrored(self, name: str, value: Float[Array, " ..."]) -> Float[Array, " ..."]:
         """Kernel or bias of the same convolution on the mirrored picture."""
@@ -89,7 +93,12 @@ class PReLU(nnx.Module):
         self.slope = nnx.Param(jnp.full((), 0.25, jnp.float32))
 
     def __call__(self, x: Float[Array, " ..."]) -> Float[Array, " ..."]:
-        return jnp.where(x >= 0, x, self.slope[...].astype(x.dtype) * x)
+        return jnp.where(x >= 0, x, scaled(x, self.slope[...]))
+
+
+def scaled(x: Float[Array, " ..."], by: Float[Array, " ..."]) -> Float[Array, " ..."]:
+    """x times what is broadcast over its pixels, in the dtype of x."""
+    return (by.astype(jnp.float32) * x.astype(jnp.float32)).astype(x.dtype)
 
 
 class LayerNorm(nnx.Module):
@@ -116,7 +125,7 @@ class SqueezeExcite(nnx.Module):
 
     def __call__(self, x: Float[Array, "b h w c"]) -> Float[Array, "b h w c"]:
         mean = x.mean((1, 2), keepdims=True, dtype=jnp.float32).astype(x.dtype)
-        return x * jax.nn.sigmoid(self.excite(jax.nn.relu(self.squeeze(mean))))
+        return scaled(x, jax.nn.sigmoid(self.excite(jax.nn.relu(self.squeeze(mean)))))
 
 
 class Down(nnx.Module):

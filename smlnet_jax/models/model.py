@@ -43,7 +43,7 @@ class Model:
 
     def apply(self, params: Params, x: Float[Array, "b h w 3"]) -> Output:
         """The network on X in [0, 1], the LR bicubic-upsampled to the HR size; see `Output`."""
-        _check_input(self.config, x.shape)
+        _check_input(self.config, x.shape, x.dtype)
         out, scale = self.bind(params)(x), self.config.consistency
         return jax.tree.map(lambda image: consistent(image, x, scale), out) if scale else out
 
@@ -72,6 +72,7 @@ class Model:
 
     def intermediates(self, params: Params, x: Float[Array, "b h w 3"]) -> list[tuple[str, Any]]:
         """(path, output) of every module, in the order in which they finish."""
+        _check_input(self.config, x.shape, x.dtype)
         kept = dataclasses.replace(self, config=dataclasses.replace(self.config, remat=False))
         network = kept.bind(params)  # what remat computes again is out of sight
         with _recording(network) as calls:
@@ -84,6 +85,7 @@ class Model:
 
     def macs(self, height: int = 128, width: int = 128) -> int:
         """Multiply-accumulates of one image, the FFT, under 1 %, left out."""
+        _check_input(self.config, (1, height, width, 3))
 
         def count(key):
             network = self._build(key)
@@ -169,7 +171,9 @@ def _map_keys(tree, rename: Callable):
     return {rename(k): _map_keys(v, rename) for k, v in tree.items()} if isinstance(tree, dict) else tree
 
 
-def _check_input(config: NetworkConfig, shape: tuple[int, ...]) -> None:
+def _check_input(config: NetworkConfig, shape: tuple[int, ...], dtype: Any = jnp.float32) -> None:
+    if not jnp.issubdtype(dtype, jnp.floating):
+        raise UserError(f"{config.name} got an input of {dtype}; it needs floats in [0, 1], so divide by 255")
     divisor = math.lcm(config.stride, config.consistency or 1)
     if len(shape) != 4 or shape[3] != 3 or shape[1] % divisor or shape[2] % divisor:
         raise UserError(

@@ -10,7 +10,7 @@ from flax import nnx
 from jaxtyping import Array, Float
 
 from smlnet_jax.models.config import ModelConfig
-from smlnet_jax.models.layers import Conv, DepthwiseConv, LayerNorm, SqueezeExcite
+from smlnet_jax.models.layers import Conv, DepthwiseConv, LayerNorm, SqueezeExcite, scaled
 from smlnet_jax.models.mirror import Layout
 from smlnet_jax.ops.attention import channel_attention
 
@@ -160,7 +160,7 @@ class MSIM(nnx.Module):
         if self.skip == "mfeb":
             freq, spat = f, s
         if self.to_freq is not None and self.beta is not None:
-            freq = freq + self.beta[...].astype(freq.dtype) * self.to_freq(o)
+            freq = freq + scaled(self.to_freq(o), self.beta[...])
         return freq, spat + self.to_spat(o)
 
 

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from flax import nnx
 from jaxtyping import Array, Float
 
-from smlnet_jax.models.layers import Conv, PReLU
+from smlnet_jax.models.layers import Conv, PReLU, scaled
 
 
 class ResBlock(nnx.Module):
@@ -34,4 +34,4 @@ class SPB(nnx.Module):
         y = x
         for block in self.res_blocks:
             y = block(y)
-        return self.scale[...].astype(x.dtype) * x + self.act(self.conv(y))
+        return scaled(x, self.scale[...]) + self.act(self.conv(y))

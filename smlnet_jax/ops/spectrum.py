@@ -57,7 +57,10 @@ def amplitude_and_phasor(
 def amplitude_and_phase(
     re: Float[Array, "b h f c"], im: Float[Array, "b h f c"]
 ) -> tuple[Float[Array, "b h f c"], Float[Array, "b h f c"]]:
-    """A = |U| and P = angle(U) in (-pi, pi]; a bin below SILENCE has both 0, and gradients of 0."""
+    """A and P = angle(U) in (-pi, pi]; a bin below sqrt(3) SILENCE has both 0, and gradients of 0.
+
+    A is that of `amplitude_and_phasor`: |U| but for the SILENCE in it.
+    """
     amplitude, _ = amplitude_and_phasor(re, im)
     silent = amplitude < 2 * SILENCE
     safe_re, safe_im = jnp.where(silent, 1.0, re), jnp.where(silent, 0.0, im)

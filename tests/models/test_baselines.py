@@ -71,7 +71,13 @@ def test_size_is_the_published_one(name):
     assert model.macs(*image) / 1e9 == pytest.approx(gmacs, rel=0.02)
 
 
-@pytest.mark.parametrize("name", ["edsr", "restormer_s", pytest.param("rcan", marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "name",
+    [
+        name if name in ("edsr", "restormer_s") else pytest.param(name, marks=pytest.mark.slow)
+        for name in SIZES
+    ],
+)
 def test_size_is_the_documented_one(name):
     model = create(name)
     assert model.param_count() / 1e6 == pytest.approx(SIZES[name][0], abs=0.006)

@@ -152,6 +152,23 @@ def test_dft_and_fft_forms_give_the_same_picture():
     np.testing.assert_allclose(fft, dft, atol=2e-4)
 
 
+def test_bfloat16_gradients_of_what_is_broadcast_over_pixels_are_those_of_float32():
+    """A sum of thousands of terms in bfloat16 would stop growing long before its end."""
+    shallow = dataclasses.replace(TEST, branches="spatial", fusion="none", spat_widths=(8,) * 4)
+    x, hr = jax.random.uniform(jax.random.key(1), (2, 8, 64, 64, 3))
+    params = create(shallow).init(jax.random.key(0))
+    params["tail"]["spat"]["kernel"] += 0.1  # zero at the start: nothing would pass
+
+    def gradients(dtype):
+        model = create(dataclasses.replace(shallow, dtype=dtype))
+        loss = jax.jit(jax.grad(lambda p: jnp.square(model.apply(p, x).sr - hr).mean()))
+        return jax.tree_util.tree_leaves_with_path(loss(params))
+
+    for (path, wide), (_, half) in zip(gradients("float32"), gradients("bfloat16"), strict=True):
+        apart, size = float(jnp.linalg.norm(wide - half)), float(jnp.linalg.norm(wide))
+        assert apart <= 0.1 * size, f"{jax.tree_util.keystr(path)} is {apart} away, of {size}"
+
+
 @pytest.mark.parametrize(
     ("change", "named"),
     [

@@ -24,7 +24,7 @@ from smlnet_jax.errors import UserError
 from smlnet_jax.models.config import NetworkConfig, one_of
 from smlnet_jax.models.frequency import PolarEdit
 from smlnet_jax.models.init import kernel_init, zeros_init
-from smlnet_jax.models.layers import Conv, DepthwiseConv, Down, PReLU, Up, runner
+from smlnet_jax.models.layers import Conv, DepthwiseConv, Down, PReLU, Up, runner, scaled
 from smlnet_jax.models.msim import ChannelAttention
 from smlnet_jax.models.output import Output
 from smlnet_jax.ops import spectrum
@@ -151,7 +151,7 @@ class SpatialBlock(nnx.Module):
         first1, first2, second1, second2, last = self.convs
         y = jax.nn.relu(x + first2(jax.nn.relu(first1(x))))
         y = jax.nn.relu(y + second2(jax.nn.relu(second1(y))))
-        return self.scale[...].astype(x.dtype) * x + self.act(last(y))
+        return scaled(x, self.scale[...]) + self.act(last(y))
 
 
 class Fusion(nnx.Module):

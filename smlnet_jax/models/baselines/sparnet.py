@@ -140,7 +140,7 @@ class ReflectConv(Conv):
             "VALID",
             dimension_numbers=("NHWC", "HWIO", "NHWC"),
         )
-        return y if self.bias is None else y + self.bias[...].astype(x.dtype)
+        return y if self.bias is None else (y.astype(jnp.float32) + self.bias[...]).astype(x.dtype)
 
 
 class Affine(nnx.Module):
@@ -151,7 +151,7 @@ class Affine(nnx.Module):
         self.bias = nnx.Param(jnp.zeros((channels,)))
 
     def __call__(self, x: Float[Array, "b h w c"]) -> Float[Array, "b h w c"]:
-        return x * self.scale[...].astype(x.dtype) + self.bias[...].astype(x.dtype)
+        return (x.astype(jnp.float32) * self.scale[...] + self.bias[...]).astype(x.dtype)
 
 
 NORMS = {"layer": LayerNorm, "affine": Affine}
