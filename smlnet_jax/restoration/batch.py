@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import math
+import os
 import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -103,7 +104,7 @@ def claim(source: Source, folder: OutputFolder, options: Options, video_suffix: 
     if source.problem is not None:
         raise PhotoError(shown(source.path), source.problem)
     names = folder.claim(source, video_suffix)
-    if options.skip_existing and names.main.exists():
+    if options.skip_existing and os.path.exists(names.main):  # noqa: PTH110  Path.exists raises of a long name
         return Row(str(source.path), "skipped", output=str(names.main), reason="its result exists")
     return names
 

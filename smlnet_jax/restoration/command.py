@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import importlib.util
 import sys
 import warnings
@@ -90,6 +91,16 @@ def run(args: argparse.Namespace) -> int:
     return restore_all(_restorer(args), args, folder)
 
 
+@contextlib.contextmanager
+def _any_size() -> Iterator[None]:
+    """Pillow refuses no picture for its size: --max-pixels does, before anything is decoded."""
+    before, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+    try:
+        yield
+    finally:
+        Image.MAX_IMAGE_PIXELS = before
+
+
 def restore_all(restorer: Any, args: argparse.Namespace, folder: OutputFolder) -> int:
     """The run itself, with anything that has the `stream` of a Restorer; the exit code."""
     from tqdm import tqdm
@@ -103,22 +114,22 @@ def restore_all(restorer: Any, args: argparse.Namespace, folder: OutputFolder) -
         max_pixels=args.max_pixels,
     )
 
-    def sources(videos: bool) -> Iterator[Source]:
-        everything = find_sources(
-            args.inputs, recursive=args.recursive, videos=args.video, is_output=folder.owns
-        )
-        return (source for source in everything if (source.is_video and source.problem is None) == videos)
+    def everything() -> Iterator[Source]:
+        return find_sources(args.inputs, recursive=args.recursive, videos=args.video, is_output=folder.owns)
 
-    total = sum(1 for kind in (False, True) for _ in sources(kind))  # names only: no file is opened
+    def sources(videos: bool) -> Iterator[Source]:
+        return (source for source in everything() if (source.is_video and source.problem is None) == videos)
+
+    total = sum(1 for _ in everything())  # names only: no file is opened
     facts = {"weights": args.weights or None, "output": str(args.output)}
     with (
         open_report(args.json, facts) as report,
         tqdm(total=total, unit="file", disable=None, dynamic_ncols=True) as bar,
         warnings.catch_warnings(),
+        _any_size(),
     ):
         # A damaged file is one line of ours, not two of Pillow's.
         warnings.filterwarnings("ignore", module="PIL")
-        warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)  # --max-pixels decides
 
         def done(row: Row) -> None:
             report.add(row)

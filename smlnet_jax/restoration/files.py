@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
@@ -33,6 +34,24 @@ def one_line(error: BaseException) -> str:
     """What an exception says, on one line."""
     strerror = getattr(error, "strerror", None)
     return " ".join((strerror or str(error)).split()) or type(error).__name__
+
+
+def opened(path: Path) -> BinaryIO:
+    """A file to read. Raises PhotoError where it is none, or empty, or cannot be opened."""
+    name = shown(path)
+    try:
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode):  # opening a pipe would wait for ever
+            raise PhotoError(name, "is not a file")
+        if status.st_size == 0:
+            raise PhotoError(name, "is empty (0 bytes)")
+        return path.open("rb")
+    except PhotoError:
+        raise
+    except FileNotFoundError:
+        raise PhotoError(name, "is a link to nothing" if path.is_symlink() else "does not exist") from None
+    except (OSError, ValueError) as error:  # ValueError: a zero byte in the name
+        raise PhotoError(name, f"cannot be opened ({one_line(error)})") from error
 
 
 @contextlib.contextmanager

@@ -13,7 +13,8 @@ from smlnet_jax.restoration.photo import SUFFIXES
 
 # Pictures that cannot be read. In a folder they are reported, not passed over: their owner expects a result.
 FOREIGN_SUFFIXES = frozenset((".gif", ".heic", ".heif", ".avif", ".jxl", ".jp2", ".psd", ".tga", ".ico"))
-VIDEO_SUFFIXES = frozenset((".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".wmv"))
+VIDEO_SUFFIXES = frozenset((".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".wmv"))
+VIDEO_SUFFIXES |= {".ts", ".mts", ".m2ts", ".vob", ".3gp", ".flv", ".ogv"}  # of cameras, discs and phones
 
 
 @dataclass(frozen=True)
@@ -45,23 +46,28 @@ def find_sources(
 
     Within a folder: files by name, then subfolders. Hidden files are passed over, and so are folders for
     which `is_output` holds; files for which it holds come with a problem, as do inputs that lead to nothing.
-    Folders are entered once, so links that run in circles end. In memory are the names of one
-    folder, or the matches of one pattern.
+    Folders are entered once, so links that run in circles end, and a file comes once, however often it is
+    named. In memory are the names of one folder, or the matches of one pattern, and the files given by name.
     """
     entered: set[tuple[int, int]] = set()
+    named: set[tuple[int, int, str]] = set()
     wanted = _suffixes(videos)
 
     def look(path: Path) -> Iterator[Source]:
         if os.path.isdir(path):  # noqa: PTH112  Path.is_dir raises where a folder above may not be read
-            found = _place(path) in entered
-            for source in _walk(path, recursive, videos, is_output, entered):
+            found = _place(path) in {*entered, *(file[:2] for file in named)}
+            for source in _walk(path, recursive, videos, is_output, entered, named):
                 found = True
                 yield source
             if not found:
                 yield Source(path, Path(path.name), _empty_folder(recursive))
-        elif _place(path.parent) in entered and path.suffix.lower() in wanted and path.name[0] != ".":
-            return  # its folder was among the inputs, too
-        elif is_output(path):
+            return
+        file = (*_place(path.parent), path.name)
+        in_a_folder = file[:2] in entered and path.suffix.lower() in wanted and path.name[0] != "."
+        if file in named or (in_a_folder and os.path.lexists(path)):
+            return
+        named.add(file)
+        if is_output(path):
             yield Source(
                 path, Path(path.name), "lies in the output folder, whose files may be replaced; move it"
             )
@@ -90,6 +96,7 @@ def _walk(
     videos: bool,
     is_output: Callable[[Path], bool],
     entered: set[tuple[int, int]],
+    named: Set[tuple[int, int, str]],
 ) -> Iterator[Source]:
     wanted = _suffixes(videos)
     waiting = [top]
@@ -97,13 +104,14 @@ def _walk(
         folder = waiting.pop()
         try:
             status = folder.stat()
-            if (status.st_dev, status.st_ino) in entered or is_output(folder):
+            place = status.st_dev, status.st_ino
+            if place in entered or is_output(folder):
                 continue
             with os.scandir(folder) as listing:
                 entries = sorted(
                     (entry for entry in listing if not entry.name.startswith(".")), key=lambda e: e.name
                 )
-            entered.add((status.st_dev, status.st_ino))
+            entered.add(place)
         except OSError as error:
             yield Source(
                 folder, folder.relative_to(top), f"is a folder that cannot be opened ({one_line(error)})"
@@ -114,7 +122,7 @@ def _walk(
             path = folder / entry.name
             if _is_folder(entry):
                 subfolders.append(path)
-            elif path.suffix.lower() in wanted:
+            elif path.suffix.lower() in wanted and (*place, entry.name) not in named:
                 yield Source(path, path.relative_to(top))
         if recursive:
             waiting.extend(reversed(subfolders))

@@ -26,7 +26,6 @@ from smlnet_jax.restoration.resample import (
 )
 
 SOLID, CLEAR = 0.70, 0.96  # of half the crop's side: the mask is 1 inside the first and 0 outside the second
-ROUNDNESS = 4  # exponent of the superellipse: 2 is a circle, infinity the whole square
 
 
 def enlarge(image: Float[np.ndarray, "h w 3"], factor: float) -> Float[np.ndarray, "H W 3"]:
@@ -79,14 +78,17 @@ def paste(
 def soft_mask(rows: slice, columns: slice, size: int, crop_to_canvas: Map) -> Float[np.ndarray, "h w"]:
     """How much of a face's restoration is seen at each pixel of a part of the canvas, in [0, 1].
 
-    A superellipse in the crop's frame: 1 over the face, 0 with a level slope before the crop's edge.
+    A superellipse of exponent 4 (2 is a circle, infinity the whole square) in the crop's frame: 1 over the
+    face, 0 with a level slope before the crop's edge.
     """
-    y, x = np.mgrid[rows, columns]
-    points = transform(np.stack([x.ravel(), y.ravel()], axis=1), invert(crop_to_canvas))
-    from_centre = np.abs((points + 0.5) / (size / 2) - 1)
-    radius = (from_centre**ROUNDNESS).sum(axis=1) ** (1 / ROUNDNESS)
+    x, y = np.arange(columns.start, columns.stop), np.arange(rows.start, rows.stop)[:, None]
+    radius = np.zeros((y.size, x.size), np.float32)
+    for along_x, along_y, offset in invert(crop_to_canvas):  # row by row of the map: a line, and a column
+        line, column = (along_x * x + offset + 0.5) * 2 / size - 1, along_y * y * 2 / size
+        radius += np.square(np.square(line.astype(np.float32) + column.astype(np.float32)))
+    radius = np.sqrt(np.sqrt(radius))
     ramp = np.clip((CLEAR - radius) / (CLEAR - SOLID), 0, 1)
-    return (ramp * ramp * (3 - 2 * ramp)).reshape(x.shape).astype(np.float32)
+    return ramp * ramp * (3 - 2 * ramp)
 
 
 def region(canvas: tuple[int, int], size: int, crop_to_canvas: Map) -> tuple[slice, slice] | None:

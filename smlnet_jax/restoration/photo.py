@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import io
 import os
-import stat
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -20,7 +19,7 @@ from PIL import Image, UnidentifiedImageError
 
 from smlnet_jax.errors import UserError
 from smlnet_jax.restoration import pixels, wide
-from smlnet_jax.restoration.files import PhotoError, one_line, replacing, shown
+from smlnet_jax.restoration.files import PhotoError, one_line, opened, replacing, shown
 
 FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP")
 SUFFIXES = {
@@ -169,20 +168,7 @@ def _opened(source: str | os.PathLike | bytes, name: str) -> BinaryIO:
         if not source:
             raise PhotoError(name, "is empty (0 bytes)")
         return io.BytesIO(source)
-    path = Path(source)
-    try:
-        status = path.stat()
-        if not stat.S_ISREG(status.st_mode):  # opening a pipe would wait for ever
-            raise PhotoError(name, "is not a file")
-        if status.st_size == 0:
-            raise PhotoError(name, "is empty (0 bytes)")
-        return path.open("rb")
-    except PhotoError:
-        raise
-    except FileNotFoundError:
-        raise PhotoError(name, "is a link to nothing" if path.is_symlink() else "does not exist") from None
-    except (OSError, ValueError) as error:  # ValueError: a zero byte in the name
-        raise PhotoError(name, f"cannot be opened ({one_line(error)})") from error
+    return opened(Path(source))
 
 
 def _from_pil(image: Image.Image, name: str, file: BinaryIO | None, max_pixels: int) -> Photo:
@@ -214,6 +200,7 @@ def _from_pil(image: Image.Image, name: str, file: BinaryIO | None, max_pixels: 
     if hides_bits and file is not None:
         file.seek(0)
         rgb, alpha = wide.decode(file.read(), rgb, alpha) or (rgb, alpha)
+        rgb = pixels.managed_if_grey(rgb, image.info.get("icc_profile"))
     return Photo(
         rgb=pixels.upright(rgb, orientation),
         alpha=None if alpha is None else pixels.upright(alpha, orientation),

@@ -95,6 +95,11 @@ def _grey(image: Image.Image) -> UInt16[np.ndarray, "h w 3"]:
     return np.repeat(grey[..., None], 3, axis=2)
 
 
+def managed_if_grey(rgb: np.ndarray, icc: bytes | None) -> np.ndarray:
+    """16 bits a channel in sRGB, where the profile is one of grey: Pillow opens grey with alpha as RGBA."""
+    return _managed_grey(rgb, icc) if rgb.dtype == np.uint16 and icc and icc[16:20] == b"GRAY" else rgb
+
+
 def _managed_grey(rgb: UInt16[np.ndarray, "h w 3"], icc: bytes | None) -> UInt16[np.ndarray, "h w 3"]:
     """16-bit grey in sRGB by its profile, whose curve is drawn through 256 levels that Pillow converts."""
     ramp = np.arange(256)

@@ -269,9 +269,10 @@ class Restorer:
             return Restoration(image, faces, clock.lap("paste"), faces[0].warnings)
         image = enlarge(job.photo.pixels(), settings.upscale)
         to_canvas = grid_map(job.photo.rgb.shape[:2], image.shape[:2])
-        restored = [face for face in faces if face.restored]
+        # The smallest comes on top: a large one's mask reaches beyond it, and over a small neighbour's face.
+        restored = sorted((face for face in faces if face.restored), key=lambda face: -scale_of(face.to_crop))
         free = np.ones(image.shape[:2], np.float32) if len(restored) > 1 else None
-        for face in restored:  # the most certain face comes on top
+        for face in restored:
             paste(image, face.before, face.after, compose(to_canvas, invert(face.to_crop)), free)
         return Restoration(image, faces, clock.lap("paste"), self._warnings(job, faces, settings))
 

@@ -21,7 +21,7 @@ from jaxtyping import Float, UInt8
 
 from smlnet_jax.errors import UserError
 from smlnet_jax.restoration.batch import Options, claim
-from smlnet_jax.restoration.files import PhotoError, one_line, replacing, shown
+from smlnet_jax.restoration.files import PhotoError, one_line, opened, replacing, shown
 from smlnet_jax.restoration.inputs import Source
 from smlnet_jax.restoration.outputs import OutputFolder
 from smlnet_jax.restoration.photo import quantize
@@ -35,6 +35,7 @@ HDR_CURVES = (16, 18)  # PQ and HLG (ITU-T H.273, transfer characteristics): no 
 BT709 = 1  # the same table's number of HD's primaries, curve and matrix
 HD_HEIGHT = 720  # an untagged video is taken as BT.709 from here on, below as BT.601, as players do
 SMPTE_170M = 6  # BT.601 by its usual tag (ITU-T H.273, matrix coefficients), which the library does not know
+KEPT = frozenset(("title", "creation_time", "location"))  # of what a video says of itself
 ENCODER_OPTIONS = {"crf": "16", "preset": "medium"}
 
 
@@ -92,7 +93,7 @@ def restore_videos(
 
 def container_suffix(path: Path) -> str:
     """`.mp4`, or `.mkv` where MP4 cannot hold the video's sound as it is. Raises PhotoError."""
-    with _opened(path) as reader:
+    with _reader(path) as reader:
         sounds = {_codec(sound) for sound in reader.streams.audio}
     return ".mp4" if sounds <= MP4_SOUND | {UNKNOWN} else ".mkv"
 
@@ -108,10 +109,11 @@ def restore_video(
     """
     name, counts = shown(path), Counts()
     try:
-        with _opened(path) as reader, av.open(target, "w", format=CONTAINERS[suffix]) as writer:
+        with _reader(path) as reader, av.open(target, "w", format=CONTAINERS[suffix]) as writer:
             video = reader.streams.video[0]
             rate = video.average_rate or video.guessed_rate or Fraction(25)
             encoder = _Encoder(writer, video, rate, reader.streams.audio, counts)
+            writer.metadata.update({key: reader.metadata[key] for key in KEPT & reader.metadata.keys()})
             images = _frames(reader, video, rate, encoder, name, options, counts)
             with contextlib.closing(restorer.stream(images, identity=False)) as results:
                 for time_stamp, result in results:
@@ -129,6 +131,27 @@ def restore_video(
     except av.FFmpegError as error:
         raise PhotoError(name, f"cannot be restored as a video ({one_line(error)})") from error
     return counts
+
+
+class _Clock:
+    """Time stamps that rise, of a stream whose clock may start again: videos are joined end to end."""
+
+    def __init__(self, time_base: Fraction) -> None:
+        self._second = round(1 / time_base)
+        self._offset = 0
+        self._last: int | None = None
+
+    def at(self, stamp: int | None, length: int) -> int:
+        """The stamp of what lasts `length`: after the last if it has none or falls back by over a second."""
+        if self._last is None:
+            self._last = stamp or 0
+            return self._last
+        if stamp is None:
+            stamp = self._last + length - self._offset
+        elif stamp + self._offset < self._last - self._second:
+            self._offset = self._last + length - stamp
+        self._last = max(stamp + self._offset, self._last + 1)  # none comes twice
+        return self._last
 
 
 class _Encoder:
@@ -149,11 +172,14 @@ class _Encoder:
         self._stream.pix_fmt = "yuv420p"
         self.sounds: list[Any] = []
         self._copies: dict[int, Any] = {}
+        self._clocks: dict[int, _Clock] = {}
         for sound in sounds:
             try:
                 if sound.codec_context is None:
                     raise ValueError("FFmpeg does not know the codec")
                 self._copies[sound.index] = writer.add_stream_from_template(sound)
+                self._copies[sound.index].metadata.update(sound.metadata)  # language and title
+                self._clocks[sound.index] = _Clock(sound.time_base)
                 self.sounds.append(sound)
             except ValueError:  # nor does Matroska hold everything
                 counts.mute.append(_codec(sound))
@@ -169,6 +195,10 @@ class _Encoder:
         """One packet of sound, as it is."""
         if packet.dts is None:  # the demuxer's sign of the end
             return
+        clock, before = self._clocks[packet.stream.index], packet.dts
+        packet.dts = clock.at(before, packet.duration or 1)
+        if packet.pts is not None:
+            packet.pts += packet.dts - before
         packet.stream = self._copies[packet.stream.index]
         if self._waiting is None:
             self._writer.mux(packet)
@@ -197,9 +227,10 @@ def _frames(
     reader: Any, video: Any, rate: Fraction, encoder: _Encoder, name: str, options: Options, counts: Counts
 ) -> Iterator[tuple[int, UInt8[np.ndarray, "h w 3"]]]:
     """(time stamp in units of the stream, upright RGB) of every frame; sound goes past to the encoder."""
-    # AVI has a rate and no times; FFmpeg's guesses go backwards.
-    timed = "avi" not in reader.format.name.split(",")
-    count, last = 0, None
+    # AVI counts its frames, dropped ones too, and FFmpeg's guess of when each is shown goes backwards.
+    counted = "avi" in reader.format.name.split(",")
+    length = max(round(1 / rate / video.time_base), 1)
+    clock, is_first, first = _Clock(video.time_base), True, 0
     for packet in reader.demux([video, *encoder.sounds]):
         if packet.stream is not video:
             encoder.copy(packet)
@@ -210,13 +241,14 @@ def _frames(
             counts.damaged += 1
             continue
         for frame in frames:
-            if count == 0:
+            if is_first:
                 _refuse(frame, name, options)
                 encoder.shape_pixels(video.sample_aspect_ratio, round(frame.rotation))
-            stamp = frame.pts if timed and frame.pts is not None else round(count / rate / video.time_base)
-            last = stamp if last is None else max(stamp, last + 1)  # an encoder takes no time twice
-            yield last, _rgb(frame)
-            count += 1
+                first = frame.dts or 0 if counted else 0
+            known = frame.dts if counted else frame.pts
+            stamp = None if known is None else known - first
+            yield clock.at(stamp, length), _rgb(frame)
+            is_first = False
 
 
 def _refuse(frame: Any, name: str, options: Options) -> None:
@@ -242,14 +274,10 @@ def _codec(sound: Any) -> str:
 
 
 @contextlib.contextmanager
-def _opened(path: Path) -> Iterator[Any]:
+def _reader(path: Path) -> Iterator[Any]:
     """Through a file object: FFmpeg takes a name for a URL, and only in UTF-8."""
     name = shown(path)
-    try:
-        file = path.open("rb")
-    except OSError as error:
-        raise PhotoError(name, f"cannot be opened ({one_line(error)})") from error
-    with file:
+    with opened(path) as file:
         try:
             reader = av.open(file)
         except av.FFmpegError as error:

@@ -121,6 +121,20 @@ def test_existing_results_are_skipped_only_when_asked(tmp_path):
     assert again.seen == 2
 
 
+def test_name_that_is_too_long_fails_alone_among_those_that_are_skipped(tmp_path):
+    names = ("n" * 250 + ".jpg", "b.jpg")
+    write_files(tmp_path / "in", {name: encoded(colours(), "JPEG") for name in names})
+    given = (tmp_path / "in", "-o", tmp_path / "out", "--suffix", "restored")
+    assert run_command(*given) == run_command(*given, "--skip-existing") == 1
+
+
+def test_max_pixels_decides_above_pillows_own_limit(tmp_path, monkeypatch):
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 10)
+    write_files(tmp_path / "in", {"a.png": encoded(colours(), "PNG")})
+    assert run_command(tmp_path / "in", "-o", tmp_path / "out") == 0
+    assert Image.MAX_IMAGE_PIXELS == 10
+
+
 def test_restoring_in_place_neither_touches_inputs_nor_restores_results(tmp_path):
     write_files(tmp_path, {"a.png": encoded(colours(), "PNG")})
     before = (tmp_path / "a.png").read_bytes()

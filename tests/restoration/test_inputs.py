@@ -97,6 +97,19 @@ def test_input_given_twice_is_used_once(tmp_path):
     assert _places(tmp_path / "a.png", tmp_path / "a.png") == ["a.png"]
 
 
+def test_file_comes_once_however_it_is_named_and_in_whatever_order(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    _touch(Path("in/a.png"), Path("in/b.png"), Path("one/c.png"))
+    assert _places("in/a.png", "in") == ["a.png", "b.png"]
+    assert _places("in/a.png", "./in/a.png", "in/*.png", "in/**") == ["a.png", "b.png"]
+    assert not _problems("one/c.png", "one")  # nothing new in it, and yet not empty
+
+
+def test_misspelt_file_beside_its_folder_is_handed_on_to_be_refused(tmp_path):
+    _touch(tmp_path / "a.png")
+    assert _places(tmp_path, tmp_path / "typo.png") == ["a.png", "typo.png"]
+
+
 def test_file_and_folder_that_were_seen_are_not_seen_again_nor_missed(tmp_path):
     _touch(tmp_path / "a.png", tmp_path / "sub/b.png")
     assert _places(tmp_path, tmp_path / "a.png", tmp_path / "sub", recursive=True) == ["a.png", "sub/b.png"]

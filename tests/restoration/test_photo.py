@@ -1,4 +1,6 @@
 import io
+import struct
+import zlib
 
 import cv2
 import numpy as np
@@ -139,7 +141,19 @@ def test_grey_profile_is_applied_and_not_passed_on_to_rgb():
     assert (photo.rgb[..., 0] == photo.rgb[..., 2]).all()
 
 
-@pytest.mark.parametrize("kind", ["L", "LA", "transparent", "I;16"])
+def wide_grey_with_alpha(level: int, icc: bytes) -> bytes:
+    """A PNG of colour type 4 in 16 bits, which Pillow reads and does not write."""
+    rows = (b"\0" + struct.pack(">HH", level, 65535) * 8) * 8
+    chunks = (
+        (b"IHDR", struct.pack(">IIBBBBB", 8, 8, 16, 4, 0, 0, 0)),
+        (b"iCCP", b"grey\0\0" + zlib.compress(icc)),
+        (b"IDAT", zlib.compress(rows)),
+        (b"IEND", b""),
+    )
+    return b"\x89PNG\r\n\x1a\n" + b"".join(png_chunk(kind, body) for kind, body in chunks)
+
+
+@pytest.mark.parametrize("kind", ["L", "LA", "transparent", "I;16", "16-bit LA"])
 def test_grey_profile_counts_with_alpha_and_in_sixteen_bits_too(kind):
     """Linear light of 64 levels is 137 in sRGB."""
     grey = Image.new("L", (8, 8), 64)
@@ -150,8 +164,11 @@ def test_grey_profile_counts_with_alpha_and_in_sixteen_bits_too(kind):
         options["transparency"] = 3
     if kind == "I;16":
         grey = Image.fromarray(np.full((8, 8), 64 * 257, np.uint16))
-    photo = read_photo(encoded(grey, "PNG", icc_profile=grey_profile(), **options))
-    assert photo.depth == (16 if kind == "I;16" else 8) and photo.icc is None
+    content = encoded(grey, "PNG", icc_profile=grey_profile(), **options)
+    if kind == "16-bit LA":
+        content = wide_grey_with_alpha(64 * 257, grey_profile())
+    photo = read_photo(content)
+    assert photo.depth == (16 if "16" in kind else 8) and photo.icc is None
     np.testing.assert_allclose(photo.pixels() * 255, 137, atol=1)
     if kind == "LA":
         assert (photo.alpha == 200).all()

@@ -14,9 +14,10 @@ from smlnet_jax.errors import UserError
 from smlnet_jax.export.pretrained import Card, save_pretrained
 from smlnet_jax.ops.resize import upsample
 from smlnet_jax.restoration import restorer as restorer_module
-from smlnet_jax.restoration.align import crop, photo_to_crop
+from smlnet_jax.restoration.align import canonical_landmarks, crop, photo_to_crop
+from smlnet_jax.restoration.detect import Detection
 from smlnet_jax.restoration.photo import as_photo
-from smlnet_jax.restoration.resample import resize
+from smlnet_jax.restoration.resample import resize, scale_of
 from smlnet_jax.restoration.restorer import LOOKAHEAD_PHOTOS, Restorer
 
 STEP = 0.1  # what the stand-in network adds
@@ -329,3 +330,17 @@ def test_an_untrained_smlnet_from_a_package_adds_nothing(yunet, small, tmp_path,
     lanczos = np.asarray(Image.fromarray(small).resize((512, 512), Image.Resampling.LANCZOS)) / 255
     assert np.sqrt(np.square(result.image - lanczos).mean()) < 4 / 255
     assert result.faces[0].identity > 0.8
+
+
+def test_small_face_beside_a_large_one_comes_on_top(monkeypatch, small):
+    """The mask of the large one reaches beyond it, and over the small one's face."""
+
+    def face(side, left, top, score):
+        landmarks = canonical_landmarks(side) + np.array([left, top])
+        box = np.array([left + side / 4, top + side / 4, left + 3 * side / 4, top + 3 * side / 4])
+        return Detection(box, landmarks, score)
+
+    pasted = []
+    monkeypatch.setattr(restorer_module, "paste", lambda *given: pasted.append(scale_of(given[3])))
+    brighter(STEP, detector=lambda image: [face(90, 0, 0, 0.99), face(40, 70, 20, 0.9)])(small)
+    assert len(pasted) == 2 and pasted[0] < pasted[1]

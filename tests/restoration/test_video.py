@@ -1,5 +1,6 @@
 import io
 import json
+import os
 import tracemalloc
 from fractions import Fraction
 from pathlib import Path
@@ -127,6 +128,59 @@ def test_variable_rate_is_kept(tmp_path):
         with av.open(io.BytesIO(content)) as reader:
             stamps.append([round(frame.time, 3) for frame in reader.decode(video=0)])
     assert stamps[1] == stamps[0] == [round(time / 25, 3) for time in times]
+
+
+def _times(content: bytes) -> tuple[list[float], float]:
+    """When each frame is shown, and where the sound ends, in seconds from the first frame's."""
+    with av.open(io.BytesIO(content)) as reader:
+        frames = [frame.time for frame in reader.decode(video=0)]
+    with av.open(io.BytesIO(content)) as reader:
+        sound = reader.streams.audio[0]
+        ends = [
+            float((packet.pts + packet.duration) * sound.time_base)
+            for packet in reader.demux(sound)
+            if packet.size
+        ]
+    return [round(frame - frames[0], 3) for frame in frames], max(ends) - frames[0]
+
+
+def test_videos_that_were_joined_play_one_after_the_other(tmp_path):
+    part = _video(frames=50, form="mpegts")
+    frames, end = _times(_restored(tmp_path, part + part))
+    assert len(frames) == 100 and np.diff(frames) == pytest.approx(0.04, abs=0.002)
+    assert end == pytest.approx(4.0, abs=0.15)
+
+
+def test_avi_with_dropped_frames_stays_with_its_sound(tmp_path):
+    times = [0, 1, 2, 10, 11, 12]
+    original = _video(frames=6, times=times, form="avi", sound="pcm_s16le")
+    assert _times(_restored(tmp_path, original))[0] == [round(time / 25, 3) for time in times]
+
+
+def test_title_date_and_language_are_kept(tmp_path):
+    def described(content: bytes) -> bytes:
+        target = io.BytesIO()
+        with av.open(io.BytesIO(content)) as reader, av.open(target, "w", format="mp4") as writer:
+            writer.metadata.update({"title": "A day", "creation_time": "2020-01-02T03:04:05.000000Z"})
+            streams = {stream.index: writer.add_stream_from_template(stream) for stream in reader.streams}
+            streams[1].metadata["language"] = "ger"
+            for packet in reader.demux():
+                if packet.dts is not None:
+                    packet.stream = streams[packet.stream.index]
+                    writer.mux(packet)
+        return target.getvalue()
+
+    with av.open(io.BytesIO(_restored(tmp_path, described(_video())))) as reader:
+        assert reader.metadata["title"] == "A day"
+        assert reader.metadata["creation_time"] == "2020-01-02T03:04:05.000000Z"
+        assert reader.streams.audio[0].metadata["language"] == "ger"
+
+
+def test_pipe_that_is_called_a_video_does_not_hold_up_the_run(tmp_path, capfd):
+    os.mkfifo(tmp_path / "pipe.mp4")
+    (tmp_path / "clip.mp4").write_bytes(_video())
+    assert run_command(tmp_path, "-o", tmp_path / "out", "--video") == 1
+    assert "pipe.mp4: is not a file" in capfd.readouterr().err
 
 
 def test_sound_that_mp4_cannot_hold_is_copied_into_matroska(tmp_path):
