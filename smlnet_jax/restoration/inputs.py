@@ -64,7 +64,7 @@ def find_sources(
             return
         file = (*_place(path.parent), path.name)
         in_a_folder = file[:2] in entered and path.suffix.lower() in wanted and path.name[0] != "."
-        if file in named or (in_a_folder and os.path.lexists(path)):
+        if (file in named or in_a_folder) and os.path.lexists(path):
             return
         named.add(file)
         if is_output(path):

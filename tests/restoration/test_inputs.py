@@ -108,6 +108,7 @@ def test_file_comes_once_however_it_is_named_and_in_whatever_order(tmp_path, mon
 def test_misspelt_file_beside_its_folder_is_handed_on_to_be_refused(tmp_path):
     _touch(tmp_path / "a.png")
     assert _places(tmp_path, tmp_path / "typo.png") == ["a.png", "typo.png"]
+    assert _places(tmp_path / "x/typo.png", tmp_path / "y/typo.png") == ["typo.png", "typo.png"]
 
 
 def test_file_and_folder_that_were_seen_are_not_seen_again_nor_missed(tmp_path):
