@@ -112,7 +112,9 @@ def test_every_parameter_is_trained(name):
     assert not dead, f"no gradient, or one that is not finite: {dead}"
 
 
-@pytest.mark.parametrize("name", ["sfmnet", "edsr", "rcan", "restormer"])
+@pytest.mark.parametrize(
+    "name", ["sfmnet", "edsr", "rcan", pytest.param("restormer", marks=pytest.mark.slow)]
+)
 def test_untrained_network_returns_its_input(name):
     model = create(TINY[name])
     x = inputs(model.config)

@@ -109,8 +109,8 @@ def test_variant_trains_every_parameter_and_agrees_in_bfloat16(name):
     assert distance < 0.05, f"bfloat16 is {distance:.1%} of the residual away from float32"
 
 
-OWN_SHAPES = "unequal-widths"  # compiles what no other test does
-TRAINED = [pytest.param(name, marks=pytest.mark.slow) if name == OWN_SHAPES else name for name in SWITCHES]
+OWN_SHAPES = ("unequal-widths", "mirror")  # compile what no other test does
+TRAINED = [pytest.param(name, marks=pytest.mark.slow) if name in OWN_SHAPES else name for name in SWITCHES]
 
 
 @pytest.mark.parametrize("switch", TRAINED)
@@ -152,6 +152,7 @@ def test_dft_and_fft_forms_give_the_same_picture():
     np.testing.assert_allclose(fft, dft, atol=2e-4)
 
 
+@pytest.mark.slow
 def test_bfloat16_gradients_of_what_is_broadcast_over_pixels_are_those_of_float32():
     """A sum of thousands of terms in bfloat16 would stop growing long before its end."""
     shallow = dataclasses.replace(TEST, branches="spatial", fusion="none", spat_widths=(8,) * 4)
