@@ -1,5 +1,6 @@
 """A campaign goes on: where it stopped, past members that fail, and never as another campaign."""
 
+import itertools
 import json
 import os
 import re
@@ -10,11 +11,13 @@ import threading
 import time
 
 import pytest
+from PIL import Image
 
 from smlnet_jax.campaign import tables
 from smlnet_jax.campaign.plan import plan_of
 from smlnet_jax.campaign.results import status
 from smlnet_jax.campaign.runner import Runner
+from smlnet_jax.data.sources import open_source
 from smlnet_jax.errors import UserError
 from tests.campaign.conftest import WORKER, plan, recipe
 
@@ -177,9 +180,12 @@ def test_command_trains_scores_reports_and_goes_on(tmp_path):
         "'optim.clip': 0.0}})\n"
         "    return c\n"
     )
+    (tmp_path / "val").mkdir()
+    for number, face in enumerate(itertools.islice(open_source("astronaut:train"), 3)):
+        Image.fromarray(face.image).save(tmp_path / f"val/{number}.png")
     line = [
         sys.executable, "-m", "smlnet_jax.campaign", f"--config={recipe}", f"--workdir={tmp_path / 'W'}",
-        "--config.data.train=astronaut:train", "--config.data.val=astronaut:train",
+        "--config.data.train=astronaut:train", f"--config.data.val={tmp_path / 'val'}",
         "--config.eval.data=face=astronaut:val", "--config.train.max_bad_steps=1",
     ]  # fmt: skip
     environment = {**os.environ, "JAX_PLATFORMS": "cpu", "JAX_COMPILATION_CACHE_DIR": str(tmp_path / "cache")}
