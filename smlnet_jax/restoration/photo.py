@@ -200,7 +200,8 @@ def _from_pil(image: Image.Image, name: str, file: BinaryIO | None, max_pixels: 
     if hides_bits and file is not None:
         file.seek(0)
         rgb, alpha = wide.decode(file.read(), rgb, alpha) or (rgb, alpha)
-        rgb = pixels.managed_if_grey(rgb, image.info.get("icc_profile"))
+        if rgb.dtype == np.uint16:  # Pillow opens grey with alpha as RGBA
+            rgb = pixels.managed_grey(rgb, image.info.get("icc_profile"))
     return Photo(
         rgb=pixels.upright(rgb, orientation),
         alpha=None if alpha is None else pixels.upright(alpha, orientation),

@@ -61,7 +61,7 @@ def levels(image: Image.Image) -> tuple[np.ndarray, np.ndarray | None, bytes | N
         rgb = _grey(image)
         key = image.info.get("transparency")  # PNG may name one grey level as transparent
         alpha = np.where(rgb[..., 0] == key, 0, 65535).astype(np.uint16) if isinstance(key, int) else None
-        return _managed_grey(rgb, icc), alpha, None
+        return managed_grey(rgb, icc), alpha, None
     if image.has_transparency_data:
         rgba = np.asarray(image.convert("RGBA"))
         managed = _colour_managed(image.convert("L"), icc) if image.mode in ("L", "LA") else None
@@ -95,12 +95,7 @@ def _grey(image: Image.Image) -> UInt16[np.ndarray, "h w 3"]:
     return np.repeat(grey[..., None], 3, axis=2)
 
 
-def managed_if_grey(rgb: np.ndarray, icc: bytes | None) -> np.ndarray:
-    """16 bits a channel in sRGB, where the profile is one of grey: Pillow opens grey with alpha as RGBA."""
-    return _managed_grey(rgb, icc) if rgb.dtype == np.uint16 and icc and icc[16:20] == b"GRAY" else rgb
-
-
-def _managed_grey(rgb: UInt16[np.ndarray, "h w 3"], icc: bytes | None) -> UInt16[np.ndarray, "h w 3"]:
+def managed_grey(rgb: UInt16[np.ndarray, "h w 3"], icc: bytes | None) -> UInt16[np.ndarray, "h w 3"]:
     """16-bit grey in sRGB by its profile, whose curve is drawn through 256 levels that Pillow converts."""
     ramp = np.arange(256)
     curve = _colour_managed(Image.fromarray(ramp.astype(np.uint8)[None]), icc)
