@@ -6,6 +6,7 @@ from typing import Any
 
 from smlnet_jax.errors import UserError
 from smlnet_jax.models.baselines import BASELINES
+from smlnet_jax.models.baselines.bicubic import Bicubic, BicubicConfig
 from smlnet_jax.models.baselines.edsr import EDSR, EDSRConfig
 from smlnet_jax.models.baselines.rcan import RCAN, RCANConfig
 from smlnet_jax.models.baselines.restormer import Restormer, RestormerConfig
@@ -35,6 +36,7 @@ NETWORKS: dict[str, NetworkConfig] = {**VARIANTS, **BASELINES}  # by name: SMLNe
 
 _MODULES: dict[type[NetworkConfig], Any] = {
     ModelConfig: SMLNet,
+    BicubicConfig: Bicubic,
     SFMNetConfig: SFMNet,
     SPARNetConfig: SPARNet,
     EDSRConfig: EDSR,

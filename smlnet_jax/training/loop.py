@@ -11,6 +11,7 @@ import jax
 from smlnet_jax.config import Config
 from smlnet_jax.data.pipeline import training_batches
 from smlnet_jax.data.sources import open_source
+from smlnet_jax.errors import UserError
 from smlnet_jax.models import Params, create
 from smlnet_jax.training import distributed
 from smlnet_jax.training.checkpoint import Checkpoints
@@ -56,6 +57,8 @@ def train(config: Config, workdir: Path, devices: Sequence[jax.Device] | None = 
 
         # State: restored onto this run's devices, placed on them, or born there.
         model, tx = create(config.model), transformation(config.optim)
+        if not model.param_count():
+            raise UserError(f"model.name={config.model.name} has no parameters to train; choose another")
         abstract = abstract_state(model, tx, mesh, fsdp=settings.fsdp)
         start = checkpoints.latest_step() or 0
         if start:

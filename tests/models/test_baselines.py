@@ -26,6 +26,7 @@ PUBLISHED = {
 }
 # Millions of parameters and GMACs at 128x128, as in docs/baselines.md. When a block changes, change both.
 SIZES = {
+    "bicubic": (0.0, 0.0),
     "sfmnet": (8.55, 30.69),
     "sparnet": (10.63, 7.16),
     "edsr": (1.77, 1.16),
@@ -37,6 +38,7 @@ SHALLOW = {"width": 8, "res_blocks": 1, "unshuffle": 2}
 TINY: dict[str, NetworkConfig] = {
     name: dataclasses.replace(BASELINES[name.split("-")[0]], **changes)
     for name, changes in {
+        "bicubic": {},
         "sfmnet": {"width": 8, "attention_heads": 2},
         "sfmnet-literal": {"width": 8, "attention_heads": 2, "literal": True},
         "sparnet": {"widths": (4, 8), "units": 1, "hourglass_width": 4, "hourglass_depth": 1},
@@ -74,7 +76,7 @@ def test_size_is_the_published_one(name):
 @pytest.mark.parametrize(
     "name",
     [
-        name if name in ("edsr", "restormer_s") else pytest.param(name, marks=pytest.mark.slow)
+        name if name in ("bicubic", "edsr", "restormer_s") else pytest.param(name, marks=pytest.mark.slow)
         for name in SIZES
     ],
 )
@@ -91,7 +93,10 @@ def test_literal_sfmnet_has_the_parameters_of_the_original_to_the_last_one():
 
 @pytest.mark.parametrize(
     "name",
-    [name if name in ("edsr", "rcan") else pytest.param(name, marks=pytest.mark.slow) for name in TINY],
+    [
+        name if name in ("bicubic", "edsr", "rcan") else pytest.param(name, marks=pytest.mark.slow)
+        for name in TINY
+    ],
 )
 def test_every_parameter_is_trained(name):
     model = create(TINY[name])
@@ -113,7 +118,7 @@ def test_every_parameter_is_trained(name):
 
 
 @pytest.mark.parametrize(
-    "name", ["sfmnet", "edsr", "rcan", pytest.param("restormer", marks=pytest.mark.slow)]
+    "name", ["bicubic", "sfmnet", "edsr", "rcan", pytest.param("restormer", marks=pytest.mark.slow)]
 )
 def test_untrained_network_returns_its_input(name):
     model = create(TINY[name])

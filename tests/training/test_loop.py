@@ -1,5 +1,6 @@
 """What a run leaves in its workdir, and what it says meanwhile."""
 
+import dataclasses
 import json
 
 import numpy as np
@@ -7,7 +8,9 @@ import pytest
 from PIL import Image
 
 from smlnet_jax.config import from_config_dict
-from smlnet_jax.training import validation
+from smlnet_jax.errors import UserError
+from smlnet_jax.models import BASELINES, create
+from smlnet_jax.training import loop, validation
 from smlnet_jax.training.checkpoint import Checkpoints
 from tests.training.bench import config_of, rows, run
 
@@ -89,3 +92,11 @@ def test_run_without_validation_faces_trains_and_saves(faces_folder, tmp_path):
         assert checkpoints.latest_step() == checkpoints.best_step() == 2
     assert not (tmp_path / "samples").exists()
     assert ["images_per_second" in row for row in rows(tmp_path, timed=True)] == [False, True]
+
+
+def test_network_without_parameters_is_refused(faces_folder, tmp_path, monkeypatch):
+    monkeypatch.setattr(loop, "create", create)  # the real ones
+    config = dataclasses.replace(config_of(faces_folder), model=BASELINES["bicubic"])
+    with pytest.raises(UserError, match=r"model\.name=bicubic has no parameters to train; choose another"):
+        loop.train(config, tmp_path)
+    assert not (tmp_path / "checkpoints").exists() or not any((tmp_path / "checkpoints").iterdir())

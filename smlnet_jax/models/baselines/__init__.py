@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from smlnet_jax.models.baselines.bicubic import BicubicConfig
 from smlnet_jax.models.baselines.edsr import EDSRConfig
 from smlnet_jax.models.baselines.rcan import RCANConfig
 from smlnet_jax.models.baselines.restormer import RestormerConfig
@@ -10,6 +11,7 @@ from smlnet_jax.models.baselines.sparnet import SPARNetConfig
 from smlnet_jax.models.config import NetworkConfig
 
 BASELINES: dict[str, NetworkConfig] = {
+    "bicubic": BicubicConfig(),
     "sfmnet": SFMNetConfig(),
     "sparnet": SPARNetConfig(),
     "edsr": EDSRConfig(),
