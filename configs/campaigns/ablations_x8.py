@@ -11,8 +11,12 @@ from smlnet_jax.campaign.plan import section
 MEMBERS = {
     "smlnet_s": {},
     # Branches, and what passes between them.
-    "spatial": {"model.branches": "spatial"},
+    "spatial": {"model.branches": "spatial"},  # and no MFEB
+    "spatial_mfeb_equal_macs": {
+        "model.branches": "spatial", "model.fusion": "none", "model.spat_widths": (68, 96, 136, 128),
+    },
     "frequency": {"model.branches": "frequency"},
+    "frequency_equal_macs": {"model.branches": "frequency", "model.freq_widths": (184,) * 4},
     "no_interaction": {"model.fusion": "none"},
     "concat": {"model.fusion": "concat"},
     "gate": {"model.fusion": "gate"},
@@ -42,7 +46,7 @@ MEMBERS = {
     "no_fre_loss": {"loss.fre_weight": 0.0, "loss.fre_weight_final": 0.0, "loss.spectral_on": "spa"},
     "fading_fre_loss": {"loss.fre_weight_final": 0.0},
     "polar_loss": {"loss.spectral": "polar"},
-}
+}  # fmt: skip
 
 
 def get_config():

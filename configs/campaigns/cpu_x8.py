@@ -17,6 +17,11 @@ SFMNET = {"model.name": "sfmnet", "model.width": 8, "loss.spectral": "polar"}
 SPARNET = {
     "model.name": "sparnet", "model.widths": (12, 16, 32, 32), "model.hourglass_width": 16, **OWN_LOSS,
 }  # fmt: skip
+# Two channels a head: with one, attention between channels would have nothing to choose from.
+SMLNET = {
+    "model.name": "smlnet", "model.spat_widths": (24, 32, 32, 32), "model.freq_widths": (8,) * 4,
+    "model.attention_heads": 4,
+}  # fmt: skip
 EIGHTH = {
     "model.name": "smlnet_full", "model.spat_widths": (8,) * 4, "model.freq_widths": (8,) * 4,
     "model.attention_heads": 4,
@@ -27,6 +32,7 @@ S_EIGHTH = {
 }  # fmt: skip
 
 MEMBERS = {
+    "smlnet": SMLNET,  # a quarter of its widths
     "smlnet_lite": {},  # at a quarter of the resolution
     "smlnet_full": {  # at the full resolution, as narrow as that makes it
         "model.name": "smlnet_full", "model.spat_widths": (12,) * 4, "model.freq_widths": (12,) * 4,
@@ -54,8 +60,9 @@ MEMBERS = {
     "sparnet_adam": {**SPARNET, **ADAM},
 }  # fmt: skip
 THREE = (
-    "smlnet_lite", "lite_spatial", "smlnet_full_eighth", "smlnet_full_s_eighth", "smlnet_full_eighth_mirror",
-    "smlnet_full_s_eighth_mirror", "sfmnet",
+    "smlnet", "smlnet_lite", "lite_spatial", "smlnet_full_eighth", "smlnet_full_s_eighth",
+    "smlnet_full_eighth_mirror", "smlnet_full_s_eighth_mirror", "sfmnet", "sparnet", "edsr", "rcan",
+    "restormer",
 )  # fmt: skip
 
 

@@ -6,18 +6,24 @@ Command: python -m smlnet_jax.campaign --config=configs/campaigns/quarter_x8.py 
              --config.data.train=A --config.data.val=B --config.eval.data=celeba=C,lfw=D
 """
 
-from configs.campaigns import cpu_x8, lite_x8
+from configs.campaigns import ablations_x8, cpu_x8, lite_x8
 from smlnet_jax.campaign.plan import section
 
-# Two channels a head in all of them: with one, attention between channels would have nothing to choose from.
 FULL = {"model.name": "smlnet_full", "model.spat_widths": (16,) * 4, "model.freq_widths": (16,) * 4}
-SMLNET = {
-    "model.name": "smlnet", "model.spat_widths": (24, 32, 32, 32), "model.freq_widths": (8,) * 4,
-    "model.attention_heads": 4,
-}  # fmt: skip
+SMLNET = cpu_x8.SMLNET
+SFMNET = {**cpu_x8.SFMNET, "model.width": 16}
+# SFMNet's own: I_fre counts as much as the result to the end, and spectra are compared on it.
+PAPER_LOSS = {"loss.fre_weight": 1.0, "loss.fre_weight_final": 1.0, "loss.spectral_on": "fre"}
+ABLATIONS = (
+    "frequency", "decoder_only", "msim_everywhere", "input_skip", "mfeb_3", "mfeb_1_3", "mfeb_3_5_7_9",
+    "complex_3x3", "phasor", "phasor_3x3", "polar_3x3", "no_spectral_loss", "no_fre_loss", "polar_loss",
+)  # fmt: skip
 
 MEMBERS = {
-    "sfmnet": {**cpu_x8.SFMNET, "model.width": 16},
+    "sfmnet": SFMNET,
+    "sfmnet_paper_loss": {**SFMNET, **PAPER_LOSS},
+    "sfmnet_complex_loss": {**SFMNET, "loss.spectral": "complex"},  # that of SMLNet
+    "sfmnet_literal": {**SFMNET, **PAPER_LOSS, "model.literal": True},
     "smlnet_full": FULL,
     "smlnet_full_s": cpu_x8.EIGHTH,  # a quarter of 32 is an eighth of 64; the blocks are the same
     "smlnet_full_mirror": {**FULL, **lite_x8.MIRROR},
@@ -35,6 +41,10 @@ MEMBERS = {
     "no_radial_gain": {**SMLNET, "model.radial_bands": 0},
     # SFIM at 16^2 and 8^2 as well.
     "coarse_too": {**SMLNET, **lite_x8.MEMBERS["coarse_too"]},
+    # The rest of what ablations_x8 asks at full width, and with what loss.
+    **{name: {**SMLNET, **ablations_x8.MEMBERS[name]} for name in ABLATIONS},
+    "frequency_equal_macs": {**SMLNET, "model.branches": "frequency", "model.freq_widths": (56,) * 4},
+    "paper_loss": {**SMLNET, **PAPER_LOSS},
 }  # fmt: skip
 
 

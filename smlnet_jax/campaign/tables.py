@@ -119,6 +119,13 @@ def mishaps(results: Results) -> Iterator[str]:
                 yield f"{name}, seed {seed}, {run['status']}: {run['reason']}"
             elif run["status"] == "done" and run.get("val_psnr") is None:
                 yield f"{name}, seed {seed}: no validation was finite, so its last checkpoint was scored"
+    reference = results["reference"]
+    ended = {run["status"] for run in results["members"][reference]["runs"].values()}
+    if ended <= {"failed", "diverged"}:
+        yield (
+            f"{reference}, the reference, has no run that was finished, so nothing is compared with it; "
+            "--config.campaign.reference=NAME takes another"
+        )
     runs = [run for member in results["members"].values() for run in member["runs"].values()]
     revisions = sorted({run["revision"] for run in runs if run.get("revision")})
     if len(revisions) > 1:

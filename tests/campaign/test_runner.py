@@ -46,6 +46,13 @@ def test_failures_are_rows_and_the_rest_goes_on(run, workdir, capsys):
         assert "no space left" in text and "loss or gradient was not finite" in text
 
 
+def test_reference_that_diverged_is_told_where_differences_would_be(run, workdir):
+    sentence = "wild, the reference, has no run that was finished, so nothing is compared with it"
+    for reference in ("wild", "good"):
+        assert run(plan({"good": 1e-4, "wild": 1}, seeds=(0,), reference=reference)) == 1
+        assert (sentence in (workdir / "report.md").read_text()) == (reference == "wild")
+
+
 def test_what_is_done_is_not_done_again_and_what_failed_is(run, workdir):
     campaign = plan({"good": 1e-4, "wild": 1, "unlucky": 5}, seeds=(0,))
     assert run(campaign) == 1
