@@ -18,7 +18,7 @@ from tests.training.bench import config_of
 
 REPO = Path(__file__).resolve().parents[2]
 NETWORK = {
-    "name": "smlnet_test", "branches": "spatial", "spat_widths": (4, 4, 4, 4), "freq_widths": (8, 8, 8, 8)
+    "name": "smlnet_test", "branches": "spatial", "spat_widths": (4, 4, 4, 32), "freq_widths": (8, 8, 8, 8)
 }  # fmt: skip
 
 

@@ -3,11 +3,14 @@
 import signal
 import socket
 
+import jax
 import pytest
+from jax.sharding import PartitionSpec
 
 from smlnet_jax.config import TrainConfig
 from smlnet_jax.errors import UserError
 from smlnet_jax.training import distributed
+from smlnet_jax.training.sharding import fsdp_spec
 from tests.training.bench import rows
 from tests.training.command import checkpoint
 
@@ -57,19 +60,23 @@ def free_port() -> int:
 
 
 @pytest.mark.slow
-def test_two_processes_train_and_one_goes_on(command, tmp_path):
+@pytest.mark.parametrize("fsdp", [False, True], ids=["data parallel", "FSDP"])
+def test_two_processes_train_and_one_goes_on(command, tmp_path, fsdp):
     """Gloo over two processes of one CPU device each, then one process; beside it, one all the way."""
     two, one = tmp_path / "two", tmp_path / "one"
     together = (
         *command.flags, "--config.train.steps=4", f"--workdir={two}", "--config.train.distributed=True",
         f"--config.train.coordinator=localhost:{free_port()}", "--config.train.num_processes=2",
-        f"--config.data.val={command.faces}", "--config.train.val_every=2",
+        f"--config.data.val={command.faces}", "--config.train.val_every=2", f"--config.train.fsdp={fsdp}",
     )  # fmt: skip
     processes = [command.start(*together, f"--config.train.process_id={i}") for i in (0, 1)]
     said = [process.communicate(timeout=600)[1] for process in processes]
     assert [process.returncode for process in processes] == [0, 0], said
     assert "done: step 4" in said[0] and "done" not in said[1]  # the first speaks for both
-    assert checkpoint(two)[0] == 4
+    step, state = checkpoint(two)
+    assert step == 4
+    leaves = jax.tree.leaves(state.params)
+    assert any(fsdp_spec(leaf.shape, 2) != PartitionSpec() for leaf in leaves)  # or FSDP were not tried
 
     alone = (*command.flags, "--config.train.steps=6", f"--config.data.val={command.faces}")
     alone = (*alone, "--config.train.val_every=2")

@@ -296,13 +296,12 @@ def trains(command, tmp_path, alone):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("count", ["2", "4"])
-def test_processes_of_this_machine_train_like_one(trains, count):
-    trains(
-        lambda *flags: launch(
-            "local.sh", *flags, PROCESSES=count, PYTHON=sys.executable, PORT=str(free_port())
-        )
-    )
+@pytest.mark.parametrize(
+    ("count", "fsdp"), [("2", False), ("2", True), ("4", False)], ids=["2", "2 FSDP", "4"]
+)
+def test_processes_of_this_machine_train_like_one(trains, count, fsdp):
+    start = {"PROCESSES": count, "PYTHON": sys.executable, "PORT": str(free_port())}
+    trains(lambda *flags: launch("local.sh", *flags, f"--config.train.fsdp={fsdp}", **start))
 
 
 @pytest.mark.slow
