@@ -3,6 +3,7 @@
 # unless the checkpoint of the last step, DONE=WORKDIR/checkpoints/STEPS, is there, and the pod is started again.
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit
+[[ -n ${DONE:-} ]] || { echo 'set DONE= to the folder of the last checkpoint, WORKDIR/checkpoints/STEPS' >&2; exit 2; }
 
 "${PYTHON:-python}" train.py "$@" &
 process=$!
@@ -14,4 +15,4 @@ if ((code > 128)); then # the wait was cut short by the signal, or the process d
   code=$?
 fi
 ((code == 0)) || exit "$code"
-[[ -d ${DONE:?the folder of the last checkpoint, WORKDIR/checkpoints/STEPS} ]]
+[[ -d $DONE ]] || { echo "stopped before the end: there is no $DONE" >&2; exit 1; }

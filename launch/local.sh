@@ -6,6 +6,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 count=${PROCESSES:-2} coordinator="localhost:${PORT:-12355}" started=()
+[[ $count =~ ^[1-9][0-9]*$ ]] || { echo "PROCESSES='$count' is no number of processes; give 1 or more" >&2; exit 2; }
 export JAX_PLATFORMS=cpu
 trap 'kill -TERM "${started[@]}" 2>/dev/null || true' INT TERM
 for ((rank = 0; rank < count; rank++)); do

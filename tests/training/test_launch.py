@@ -44,6 +44,7 @@ for ((i = 0; i < count; i++)); do OMPI_COMM_WORLD_RANK=$i "$@" & done
 for ((i = 0; i < count; i++)); do wait -n || exit 1; done
 """
 SAYS = """#!/bin/bash
+[[ $1 == --version ]] && { echo "$VERSION"; sleep 0.05; echo 'report bugs to'; exit; }
 line=$(printf '%s|' "$@")
 printf '%s\\n' "$line" >>"$SAID" # one write, so that processes do not cut into each other's lines
 """
@@ -149,20 +150,85 @@ def test_every_mpi_process_gets_its_own_rank_and_words_with_spaces_whole(program
     ]  # fmt: skip
 
 
-def test_every_host_of_a_tpu_slice_gets_the_command(programs, said):
+OPEN_MPI = ["--bind-to", "none", "-x", "COORDINATOR", "-x", "PROCESSES", "-x", "PYTHON"]
+
+
+@pytest.mark.parametrize(
+    ("version", "words"),
+    [
+        ("mpirun (Open MPI) 5.0.5", ["-n", "2", "--host", "one,two", *OPEN_MPI]),
+        ("mpiexec (OpenRTE) 4.1.4", ["-n", "2", "--host", "one,two", *OPEN_MPI]),
+        ("HYDRA build details:", ["-n", "2", "--host", "one,two"]),
+        (
+            "Intel(R) MPI Library for Linux* OS, Version 2021.14",
+            ["-n", "2", "-ppn", "1", "-hosts", "one,two"],
+        ),
+    ],
+    ids=["Open MPI 5", "Open MPI 4", "MPICH", "Intel MPI"],
+)
+def test_each_mpi_is_told_to_start_a_process_on_each_host(programs, said, tmp_path, version, words):
+    """Each launcher still has something to say of its version after the line that it is known by."""
+    programs(mpirun=SAYS)
+    assert launch("mpirun.sh", HOSTS="one,two", VERSION=version).returncode == 0
+    assert (tmp_path / "said").read_text().split("|bash|-c|")[0].split("|") == words
+
+
+def test_hosts_may_have_slots_and_spaces(programs, said):
+    programs(mpirun=MPIRUN, says=SAYS)
+    assert launch("mpirun.sh", HOSTS="one:8, two:8 ", PYTHON="says", PORT="7").returncode == 0
+    assert [words[2:4] for words in said()] == [
+        ["--config.train.coordinator=one:7", "--config.train.num_processes=2"]
+    ] * 2
+    programs(mpirun=SAYS)
+    assert launch("mpirun.sh", HOSTS="one:8, two:8 ", VERSION="HYDRA").returncode == 0
+    assert ["-n", "2", "--host", "one,two"] in [words[:4] for words in said()]
+
+
+@pytest.mark.parametrize("hosts", ["one,,two", "one:eight", " "])
+def test_hosts_without_a_name_are_refused(programs, hosts):
+    programs(mpirun=MPIRUN)
+    refused = launch("mpirun.sh", HOSTS=hosts, PYTHON="true")
+    assert refused.returncode == 2 and "is no name of a host; give them as in" in refused.stderr
+
+
+@pytest.mark.parametrize("flags", [[], ["--workdir=a b", "--note=it's $HOME"]], ids=["none", "some"])
+@pytest.mark.parametrize("repo", ["smlnet_jax", "my repo", "~/my repo"])
+def test_every_host_of_a_tpu_slice_gets_the_command(programs, said, tmp_path, repo, flags):
+    """What gcloud is given goes through a shell on the host, as here, in that host's home folder."""
+    checkout = tmp_path / "home" / repo.removeprefix("~/")
+    checkout.mkdir(parents=True)
     programs(gcloud=SAYS)
-    assert launch("tpu_pod.sh", "--workdir=a b", TPU="slice", ZONE="here").returncode == 0
+    assert launch("tpu_pod.sh", *flags, TPU="slice", ZONE="here", REPO=repo, PYTHON="says").returncode == 0
     [words] = said()
     assert words[:7] == ["compute", "tpus", "tpu-vm", "ssh", "slice", "--zone=here", "--worker=all"]
-    assert words[7] == (
-        r"--command=cd smlnet_jax && python train.py --workdir=a\ b --config.train.distributed=True"
-    )
+    name, _, command = words[7].partition("=")
+    assert name == "--command"
+
+    programs(says=f"#!/bin/bash\n[[ $PWD == '{checkout}' ]] || exit 9\n" + SAYS)
+    home = {**os.environ, "HOME": str(tmp_path / "home"), "SAID": str(tmp_path / "there")}
+    assert subprocess.run(["bash", "-c", command], env=home, cwd=home["HOME"], check=False).returncode == 0
+    started = (tmp_path / "there").read_text().rstrip("\n").split("|")[:-1]
+    assert started == ["train.py", *flags, "--config.train.distributed=True"]
 
 
 @pytest.mark.parametrize(("script", "name"), [("tpu_pod.sh", "TPU"), ("mpirun.sh", "HOSTS")])
 def test_script_without_its_settings_says_which(script, name):
     failed = launch(script)
     assert failed.returncode != 0 and f"{name}=" in failed.stderr
+
+
+@pytest.mark.parametrize("count", ["0", "two", "-1", "1.5"])
+def test_number_of_local_processes_that_is_none_is_refused(count):
+    refused = launch("local.sh", PYTHON="true", PROCESSES=count)
+    assert refused.returncode == 2
+    assert refused.stderr == f"PROCESSES='{count}' is no number of processes; give 1 or more\n"
+
+
+def test_slurm_job_from_another_folder_says_where_to_call_it(programs, tmp_path):
+    programs(srun=SAYS)
+    refused = launch("slurm.sbatch", SLURM_SUBMIT_DIR=str(tmp_path))
+    assert refused.returncode == 2
+    assert f"there is no train.py in {tmp_path}; call sbatch in the folder of the checkout" in refused.stderr
 
 
 def until(happened):
@@ -202,6 +268,20 @@ def test_pod_succeeds_only_when_the_last_checkpoint_is_there(programs, tmp_path,
     programs(exits=f"#!/bin/bash\nexit {code}")
     where = tmp_path if done else tmp_path / "checkpoints" / "9"
     assert launch("kubernetes.sh", PYTHON="exits", DONE=str(where)).returncode == expected
+
+
+def test_pod_without_the_folder_of_its_last_checkpoint_starts_nothing(programs, tmp_path):
+    programs(starts=f"#!/bin/bash\ntouch {tmp_path}/started")
+    refused = launch("kubernetes.sh", PYTHON="starts", DONE="")
+    assert refused.returncode == 2 and "set DONE=" in refused.stderr
+    assert not (tmp_path / "started").exists()
+
+
+def test_evicted_pods_do_not_use_up_the_tries_of_the_job():
+    _, job = pods("kubernetes_job.yaml")
+    evicted = {"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget"}]}
+    assert job["podFailurePolicy"]["rules"] == [evicted]
+    assert job["template"]["spec"]["restartPolicy"] == "Never"  # or Kubernetes refuses the policy
 
 
 def test_pod_hands_sigterm_on_and_waits_for_the_save(programs, tmp_path):
