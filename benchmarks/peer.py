@@ -19,7 +19,9 @@ import jax
 from benchmarks.timing import Call
 from smlnet_jax.errors import UserError
 
+CHANNELS_LAST = "-channels-last"  # NHWC in memory, which convolutions on a GPU's tensor cores want
 FORMS = ("eager", "compile", "bf16", "bf16-compile")  # bf16: under autocast
+FORMS += tuple(form + CHANNELS_LAST for form in FORMS)
 
 
 class Peer:
@@ -39,14 +41,20 @@ class Peer:
 
     def forward(self, batch: int) -> dict[str, Call]:
         """By form: one forward pass of a batch that lies on the device."""
-        return {form: self._forward(form, batch) for form in self._forms}
+        return self._calls(self._forward, batch)
 
     def training(self, batch: int) -> dict[str, Call]:
         """By form: one update, L1 and Adam."""
-        return {form: self._training(form, batch) for form in self._forms}
+        return self._calls(self._training, batch)
+
+    def _calls(self, make: Callable[[str, int], Call], batch: int) -> dict[str, Call]:
+        # Torch counts what it compiled a piece of code for: the second shape makes it write code for any shape,
+        # which is slower, and past a limit it compiles no more. So each batch size starts as if it were alone.
+        self._torch.compiler.reset()
+        return {form: make(form, batch) for form in self._forms}
 
     def _forward(self, form: str, batch: int) -> Call:
-        torch, network, images = self._torch, self._network(form), self._images(batch)
+        torch, network, images = self._torch, self._network(form), self._images(form, batch)
         network.eval()
 
         def call():
@@ -57,7 +65,7 @@ class Peer:
         return call
 
     def _training(self, form: str, batch: int) -> Call:
-        torch, network, images = self._torch, self._network(form), self._images(batch)
+        torch, network, images = self._torch, self._network(form), self._images(form, batch)
         network.train()
         adam = torch.optim.Adam(network.parameters(), lr=1e-4)
 
@@ -73,10 +81,13 @@ class Peer:
 
     def _network(self, form: str):
         network = self._build().to(self._device)
-        return self._torch.compile(network) if form.endswith("compile") else network
+        if form.endswith(CHANNELS_LAST):
+            network = network.to(memory_format=self._torch.channels_last)
+        return self._torch.compile(network, dynamic=False) if "compile" in form else network
 
-    def _images(self, batch: int):
-        return self._torch.rand(batch, 3, self._side, self._side, device=self._device)
+    def _images(self, form: str, batch: int):
+        images = self._torch.rand(batch, 3, self._side, self._side, device=self._device)
+        return images.to(memory_format=self._torch.channels_last) if form.endswith(CHANNELS_LAST) else images
 
     def _precision(self, form: str):
         return self._torch.autocast(self._device, dtype=self._torch.bfloat16, enabled=form.startswith("bf16"))
@@ -97,6 +108,7 @@ def _torch():
             f"--peer needs PyTorch, which is not installed ({error}); install torch, or leave --peer out"
         ) from error
     torch.set_float32_matmul_precision("high")  # TF32 on a GPU, which is what JAX does without being asked
+    torch.backends.cudnn.benchmark = True  # cuDNN tries its algorithms and keeps the fastest, as XLA does
     return torch
 
 

@@ -1,8 +1,10 @@
 """A peer in PyTorch: how it is named, what is said without torch, and, with torch, that it is timed."""
 
+import contextlib
 import json
 import sys
 import types
+from typing import ClassVar
 
 import pytest
 
@@ -57,6 +59,89 @@ def test_unknown_form_is_refused(stand_in, net):
         peer.Peer(f"{net}:Net()", 16, ["eager", "fp8"])
 
 
+class Network(Module):
+    """Notes what is done to it, and in `log` when it runs."""
+
+    log: ClassVar[list] = []
+
+    def __init__(self):
+        self.memory_format, self.compiled = "contiguous", None
+
+    def to(self, device=None, memory_format=None):
+        self.memory_format = memory_format or self.memory_format
+        return self
+
+    def eval(self):
+        return self
+
+    def __call__(self, images):
+        self.log.append((self, images))
+
+
+@pytest.fixture
+def torch(monkeypatch):
+    """A torch with what one forward pass needs; `log` has what was compiled, forgotten and run, in order."""
+    log = []
+
+    def compiled(network, **options):
+        network.compiled = options
+        log.append("compile")
+        return network
+
+    class Images:
+        memory_format = "contiguous"
+
+        def to(self, memory_format):
+            self.memory_format = memory_format
+            return self
+
+    stand_in = types.SimpleNamespace(
+        nn=types.SimpleNamespace(Module=Module),
+        backends=types.SimpleNamespace(cudnn=types.SimpleNamespace(benchmark=False)),
+        compiler=types.SimpleNamespace(reset=lambda: log.append("reset")),
+        compile=compiled,
+        set_float32_matmul_precision=lambda precision: None,
+        channels_last="channels_last",
+        rand=lambda *shape, device: Images(),
+        inference_mode=contextlib.nullcontext,
+        autocast=lambda device, dtype, enabled: contextlib.nullcontext(),
+        bfloat16="bfloat16",
+        log=log,
+    )
+    monkeypatch.setitem(sys.modules, "torch", stand_in)
+    monkeypatch.setattr(Network, "log", log)
+    return stand_in
+
+
+@pytest.fixture
+def noting(tmp_path):
+    path = tmp_path / "noting.py"
+    path.write_text("from tests.benchmarks.test_peer import Network\n")
+    return f"{path}:Network()"
+
+
+def test_each_batch_size_is_compiled_anew_for_its_own_shape(torch, noting):
+    made = peer.Peer(noting, 16, ["compile", "bf16-compile"])
+    assert torch.backends.cudnn.benchmark
+    for batch in (1, 8):
+        for call in made.forward(batch).values():
+            call()
+    runs = [entry[0] for entry in torch.log if isinstance(entry, tuple)]
+    assert [network.compiled for network in runs] == [{"dynamic": False}] * 4
+    # Before the networks of a batch size are compiled, and not between them: that would lose the first one's.
+    steps = [entry for entry in torch.log if isinstance(entry, str)]
+    assert steps == ["reset", "compile", "compile"] * 2
+
+
+def test_channels_last_form_lays_out_network_and_images(torch, noting):
+    made = peer.Peer(noting, 16, ["bf16", "bf16-compile-channels-last"])
+    for call in made.forward(1).values():
+        call()
+    layouts = [(net.memory_format, images.memory_format) for net, images in torch.log[-2:]]
+    assert layouts == [("contiguous",) * 2, ("channels_last",) * 2]
+    assert [net.compiled for net, _ in torch.log[-2:]] == [None, {"dynamic": False}]
+
+
 def test_every_call_has_a_module_of_its_own(stand_in, net):
     built = peer.Peer(f"{net}:Net(width=5)", 16)
     first, second = built._build(), built._build()
@@ -91,8 +176,8 @@ def test_peer_takes_turns_with_ours(monkeypatch, tmp_path, capsys):
 def test_real_torch_module_is_timed_in_every_form(tmp_path):
     pytest.importorskip("torch")
     (tmp_path / "net.py").write_text("from torch import nn\ndef net():\n    return nn.Conv2d(3, 3, 1)\n")
-    made = peer.Peer(f"{tmp_path}/net.py:net()", 8, ["eager", "bf16"])
+    made = peer.Peer(f"{tmp_path}/net.py:net()", 8, ["eager", "bf16-channels-last"])
     for calls in (made.forward(2), made.training(2)):
-        assert set(calls) == {"eager", "bf16"}
+        assert set(calls) == {"eager", "bf16-channels-last"}
         for call in calls.values():
             call()
