@@ -48,8 +48,8 @@ class Peer:
         return self._calls(self._training, batch)
 
     def _calls(self, make: Callable[[str, int], Call], batch: int) -> dict[str, Call]:
-        # Torch counts what it compiled a piece of code for: the second shape makes it write code for any shape,
-        # which is slower, and past a limit it compiles no more. So each batch size starts as if it were alone.
+        # Torch counts the shapes that it compiled a piece of code for: at the second it compiles for any,
+        # which is slower, and past a limit it stops. So each batch size starts as if it were alone.
         self._torch.compiler.reset()
         return {form: make(form, batch) for form in self._forms}
 
