@@ -74,13 +74,14 @@ def generated_images(count: int = BATCH) -> Images:
 class Bench:
     """A network on a mesh: its state, its step, compiled once, and batches where the step wants them."""
 
-    def __init__(self, model, config: Config, devices: int = 1):
+    def __init__(self, model, config: Config, devices: int = 1, images: Images | None = None):
+        images = generated_images() if images is None else images
         self.mesh = data_mesh(jax.devices()[:devices])
         self.model, self.config, self.tx = model, config, transformation(config.optim)
         with jax.set_mesh(self.mesh):
             self.abstract = abstract_state(model, self.tx, self.mesh, fsdp=config.train.fsdp)
             self.jitted = jit_step(model, self.tx, config, self.abstract)
-            self.compiled = self.jitted.lower(self.abstract, self.place(generated_images())).compile()
+            self.compiled = self.jitted.lower(self.abstract, self.place(images)).compile()
 
     def fresh(self):
         with jax.set_mesh(self.mesh):
