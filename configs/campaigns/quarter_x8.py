@@ -13,7 +13,9 @@ FULL = {"model.name": "smlnet_full", "model.spat_widths": (16,) * 4, "model.freq
 SMLNET = cpu_x8.SMLNET
 SFMNET = {**cpu_x8.SFMNET, "model.width": 16}
 # SFMNet's own: I_fre counts as much as the result to the end, and spectra are compared on it.
-PAPER_LOSS = {"loss.fre_weight": 1.0, "loss.fre_weight_final": 1.0, "loss.spectral_on": "fre"}
+POLAR_LOSS = {"loss.spectral": "polar"}
+PAPER_WEIGHTS = {"loss.fre_weight": 1.0, "loss.fre_weight_final": 1.0, "loss.spectral_on": "fre"}
+PAPER_LOSS = {**POLAR_LOSS, **PAPER_WEIGHTS}
 ABLATIONS = (
     "frequency", "decoder_only", "msim_everywhere", "input_skip", "mfeb_3", "mfeb_1_3", "mfeb_3_5_7_9",
     "complex_3x3", "phasor", "phasor_3x3", "polar_3x3", "no_spectral_loss", "no_fre_loss", "polar_loss",
@@ -21,8 +23,8 @@ ABLATIONS = (
 
 MEMBERS = {
     "sfmnet": SFMNET,
+    "sfmnet_polar_loss": {**SFMNET, **POLAR_LOSS},
     "sfmnet_paper_loss": {**SFMNET, **PAPER_LOSS},
-    "sfmnet_complex_loss": {**SFMNET, "loss.spectral": "complex"},  # that of SMLNet
     "sfmnet_literal": {**SFMNET, **PAPER_LOSS, "model.literal": True},
     "smlnet_full": FULL,
     "smlnet_full_s": cpu_x8.EIGHTH,  # a quarter of 32 is an eighth of 64; the blocks are the same
@@ -44,7 +46,7 @@ MEMBERS = {
     # The rest of what ablations_x8 asks at full width, and with what loss.
     **{name: {**SMLNET, **ablations_x8.MEMBERS[name]} for name in ABLATIONS},
     "frequency_equal_macs": {**SMLNET, "model.branches": "frequency", "model.freq_widths": (56,) * 4},
-    "paper_loss": {**SMLNET, **PAPER_LOSS},
+    "paper_weights": {**SMLNET, **PAPER_WEIGHTS},
 }  # fmt: skip
 
 
