@@ -4,8 +4,9 @@
     python -m benchmarks.compare benchmarks/baselines/MACHINE FOLDER    # every file of the first
 
 What is compared are ratios, each to something timed in the same run (a matrix product, the native form, bare
-decoding), so that clock and load weigh little. Exit code 1: a ratio dropped by more than --tolerance, or a
-row is missing. Exit code 2: the files are not two of a kind.
+decoding), so that clock and load weigh little. For networks they are images a second, not operations, so
+that a change which doubles both work and time is slower. Exit code 1: a ratio dropped by more than
+--tolerance, or a row is missing. Exit code 2: the files are not two of a kind.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from benchmarks.arguments import share
 from smlnet_jax.errors import UserError, one_line_errors
 
 TOLERANCE = 0.15
@@ -29,11 +31,17 @@ def load(path: Path) -> dict[str, Any]:
         found = json.loads(path.read_text(encoding="utf-8"))
         if not (found["benchmark"] and isinstance(found["rows"], dict) and found["rows"]):
             raise ValueError("no rows")
-        return found
     except OSError as error:
         raise UserError(f"{path} cannot be read ({error.strerror}); make it with --json {path}") from error
     except (ValueError, KeyError, TypeError) as error:
         raise UserError(f"{path} is not what a benchmark writes; make it anew with --json {path}") from error
+    for name, row in found["rows"].items():
+        ratio = row.get("ratio") if isinstance(row, dict) else None
+        if not isinstance(ratio, int | float) or ratio <= 0:
+            raise UserError(
+                f"{path}: the row {name!r} has no ratio above 0; make the file anew with --json {path}"
+            )
+    return found
 
 
 def changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, float | None]:
@@ -56,6 +64,13 @@ def compared(before_path: Path, after_path: Path, tolerance: float) -> int:
             raise UserError(
                 f"{before_path} was made with {key} {before.get(key)}, {after_path} with {after.get(key)}; "
                 "compare two of the same"
+            )
+    for name in before["rows"].keys() & after["rows"].keys():
+        yardsticks = [found["rows"][name].get("ratio_to") for found in (before, after)]
+        if yardsticks[0] != yardsticks[1]:
+            raise UserError(
+                f"{name!r} is a ratio to {yardsticks[0]} in {before_path}, to {yardsticks[1]} in "
+                f"{after_path}; compare two of the same"
             )
     devices = [found.get("machine", {}).get("device") for found in (before, after)]
     if devices[0] != devices[1]:
@@ -86,7 +101,7 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("before", type=Path)
     parser.add_argument("after", type=Path)
-    parser.add_argument("--tolerance", type=float, default=TOLERANCE, help="drop of a ratio that is let pass")
+    parser.add_argument("--tolerance", type=share, default=TOLERANCE, help="drop of a ratio that is let pass")
     args = parser.parse_args(argv)
     failed = sum(compared(*pair, args.tolerance) for pair in pairs(args.before, args.after))
     return 1 if failed else 0

@@ -2,6 +2,7 @@
 
     python -m benchmarks.end_to_end                            # smlnet_lite, on 2,000 generated JPEGs
     python -m benchmarks.end_to_end --data FOLDER --variant smlnet --batch-size 32
+    python -m benchmarks.end_to_end --guard 0.95               # exit code 1 if real data costs more than 5 %
 
 Real: read, decode, augment, make LR, batch, move to the device, update, as train.py does it. The two take
 turns in one run. A ratio of 1 means that the input pipeline costs nothing; the promise is 0.95 or more.
@@ -9,7 +10,7 @@ turns in one run. A ratio of 1 means that the input pipeline costs nothing; the 
 
 from __future__ import annotations
 
-import dataclasses
+import argparse
 import sys
 import tempfile
 import time
@@ -18,17 +19,19 @@ from pathlib import Path
 
 import jax
 
-from benchmarks.pipeline import generate
-from benchmarks.timing import Ratio, Timing, arguments, row, write
-from smlnet_jax.config import Config, DataConfig, model_config
+from benchmarks.arguments import add_network_flags, arguments, check_sides, count, network, share
+from benchmarks.pipeline import SIDE, generate
+from benchmarks.timing import Ratio, Timing, row, write
+from smlnet_jax.config import Config, DataConfig, TrainConfig
 from smlnet_jax.data.pipeline import training_batches
 from smlnet_jax.errors import one_line_errors
 from smlnet_jax.models import create
 from smlnet_jax.training.optimizer import transformation
-from smlnet_jax.training.sharding import data_mesh, place_batch
+from smlnet_jax.training.sharding import check_batch, data_mesh, place_batch
 from smlnet_jax.training.state import abstract_state, born_sharded
 from smlnet_jax.training.step import Images, jit_step
 
+PROMISE = 0.95  # of the speed without reading
 BUFFERED = 2  # batches that each decoding thread may hold ready; what is ready was not paid for
 
 
@@ -80,30 +83,35 @@ def _drain(batches: Iterator, count: int) -> None:
         next(batches)
 
 
+def parser() -> argparse.ArgumentParser:
+    found = arguments(__doc__)
+    found.add_argument("--data", default="", help="folder, tfds:NAME or astronaut:train; default: generated")
+    found.add_argument("--variant", default="smlnet_lite")
+    add_network_flags(found)
+    found.add_argument("--size", type=count, default=128, help="side of the images")
+    found.add_argument("--batch-size", type=count, default=16)
+    found.add_argument("--threads", type=count, default=2, help="that decode")
+    found.add_argument("--steps", type=count, default=16, help="of one measurement")
+    found.add_argument("--guard", type=share, help="exit code 1 if the ratio is below this, such as 0.95")
+    return found
+
+
 @one_line_errors
 def main(argv: list[str] | None = None) -> int:
-    parser = arguments(__doc__)
-    parser.add_argument("--data", default="", help="folder, tfds:NAME or astronaut:train; default: generated")
-    parser.add_argument("--variant", default="smlnet_lite")
-    parser.add_argument("--dtype", default="float32", choices=("float32", "bfloat16"))
-    parser.add_argument("--batch-size", type=int, default=16)
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--steps", type=int, default=16, help="of one measurement")
-    args = parser.parse_args(argv)
-    count, changes = 2000, {"dtype": args.dtype}
+    args = parser().parse_args(argv)
+    model, pictures = network(args.variant, args), 2000
     if args.quick:
-        args.variant, args.batch_size, args.steps, args.seconds, count = "smlnet_test", 8, 1, 0, 8
-        changes["branches"] = "spatial"  # the branch that compiles in a second
+        args.variant, args.size, args.batch_size, args.steps, args.seconds = model.name, 16, 8, 1, 0
+        pictures = 8
+    check_sides(model, [args.size], "--size")
+    train = TrainConfig(batch_size=args.batch_size)
+    check_batch(train, jax.device_count())
 
-    network = dataclasses.replace(model_config(args.variant), **changes)
     with tempfile.TemporaryDirectory() as folder:
         if not args.data:
-            generate(Path(folder), count)
-        data = DataConfig(train=args.data or folder, threads=args.threads, size=16 if args.quick else 128)
-        config = Config(model=network, data=data)
-        config = dataclasses.replace(
-            config, train=dataclasses.replace(config.train, batch_size=args.batch_size)
-        )
+            generate(Path(folder), pictures, max(args.size, SIDE))
+        data = DataConfig(train=args.data or folder, threads=args.threads, size=args.size)
+        config = Config(model=model, data=data, train=train)
         real, synthetic = measure(config, args.steps, 3 if args.quick else 5, args.seconds)
     ratio, images = Ratio.of(real, synthetic), args.steps * args.batch_size
     found = row(
@@ -120,8 +128,29 @@ def main(argv: list[str] | None = None) -> int:
         f"{found['synthetic_images_per_second']:.1f} without; "
         f"{ratio.median:.3f} of it ({low:.3f} to {high:.3f})"
     )
-    write(args.json, "end_to_end", {name: found}, threads=args.threads, dtype=args.dtype)
-    return 0
+    write(
+        args.json,
+        "end_to_end",
+        {name: found},
+        threads=args.threads,
+        dtype=args.dtype,
+        fft_impl=args.fft_impl,
+        size=args.size,
+    )
+    return verdict(ratio, args.guard)
+
+
+def verdict(ratio: Ratio, guard: float | None) -> int:
+    """The exit code. Says so where real data is slower than it may be, which is an error under --guard."""
+    least = PROMISE if guard is None else guard
+    if ratio.median >= least:
+        return 0
+    print(
+        f"REAL DATA IS SLOWER than {least:.0%} of synthetic: the input pipeline holds training back; try "
+        "more --threads, or packed faces (smlnet data prepare)",
+        file=sys.stderr,
+    )
+    return 0 if guard is None else 1
 
 
 if __name__ == "__main__":

@@ -8,22 +8,21 @@ attention and the FFT (n log n) should stay near 1. All sizes take turns in one 
 
 from __future__ import annotations
 
-import dataclasses
+import argparse
 import math
 import sys
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
 import numpy as np
 
+from benchmarks.arguments import add_network_flags, arguments, check_sides, counts, network, output_file
 from benchmarks.loglog import Line, plot
-from benchmarks.model import Program, forward, planned_memory, training
-from benchmarks.timing import Call, Matmul, Ratio, Timing, arguments, interleaved, row, write
-from smlnet_jax.config import model_config
-from smlnet_jax.errors import one_line_errors
-from smlnet_jax.models import VARIANTS, Model, create
+from benchmarks.model import FORWARD, TRAINING, Program, forward, planned_memory, training
+from benchmarks.timing import Call, Matmul, Ratio, Timing, interleaved, row, write
+from smlnet_jax.errors import UserError, one_line_errors
+from smlnet_jax.models import Model, create
 
 
 class Point(NamedTuple):
@@ -54,8 +53,8 @@ def measure(points: list[Point], matmul: Matmul, seconds: float) -> dict[str, di
     for point in points:
         given = point.program.start()
         compiled = point.program.jitted.lower(*given).compile()
-        calls[point.name] = point.program.repeat(compiled, given)
         kept = sum(leaf.nbytes for leaf in jax.tree.leaves(given[0]))  # parameters, or the state of training
+        calls[point.name] = point.program.repeat(given)
         memory[point.name] = (planned_memory(compiled) - kept) / 1e6
     times = interleaved(calls, seconds=seconds)
     return {point.name: _row(point, times, matmul, memory[point.name]) for point in points}
@@ -66,7 +65,7 @@ def _row(point: Point, times: Mapping[str, Timing], matmul: Matmul, memory: floa
     return row(
         timing,
         Ratio.of(timing, times["matmul"], 1e12 * point.batch / matmul.flops),
-        "a float32 product, images per TFLOP of it",
+        matmul.unit,
         size=point.size,
         batch=point.batch,
         images_per_second=point.batch / timing.median,
@@ -109,24 +108,31 @@ def curves(rows: Mapping[str, Mapping[str, Any]], kind: str, batch: int) -> list
     ]
 
 
+def parser() -> argparse.ArgumentParser:
+    found = arguments(__doc__)
+    found.add_argument("--variant", default="smlnet_lite")
+    found.add_argument("--sizes", type=counts, default="64,128,256,512")
+    found.add_argument(
+        "--batches", type=counts, default="1,8", help="the first at all sizes, the others at the first size"
+    )
+    add_network_flags(found)
+    found.add_argument("--step", action="store_true", help="the training step, too")
+    found.add_argument("--plot", type=output_file, metavar="SVG", help="draw the growth with size")
+    return found
+
+
 @one_line_errors
 def main(argv: list[str] | None = None) -> int:
-    parser = arguments(__doc__)
-    parser.add_argument("--variant", default="smlnet_lite")
-    parser.add_argument("--sizes", default="64,128,256,512")
-    parser.add_argument(
-        "--batches", default="1,8", help="the first at all sizes, the others at the first size"
-    )
-    parser.add_argument("--step", action="store_true", help="the training step, too")
-    parser.add_argument("--plot", type=Path, metavar="SVG", help="draw the growth with size")
-    args = parser.parse_args(argv)
-    network = model_config(args.variant)
+    args = parser().parse_args(argv)
+    config = network(args.variant, args)
     if args.quick:
-        network = dataclasses.replace(VARIANTS["smlnet_test"], branches="spatial")  # compiles in a second
-        args.variant, args.sizes, args.batches, args.seconds = "smlnet_test", "16,32", "1", 0
-    sizes, batches = ([int(n) for n in text.split(",")] for text in (args.sizes, args.batches))
-    matmul = Matmul(128 if args.quick else 2048 if jax.devices()[0].platform == "cpu" else 8192)
-    rows = measure(points(create(network), sizes, batches, step=args.step), matmul, args.seconds)
+        args.variant, args.sizes, args.batches, args.seconds = config.name, [16, 32], [1], 0
+    sizes, batches = args.sizes, args.batches
+    check_sides(config, sizes, "--sizes")
+    if len(sizes) < 2:
+        raise UserError(f"--sizes {sizes[0]}: an exponent takes two sizes or more, such as --sizes 64,128")
+    matmul = Matmul(128 if args.quick else 2048 if jax.devices()[0].platform == "cpu" else 8192, args.dtype)
+    rows = measure(points(create(config), sizes, batches, step=args.step), matmul, args.seconds)
     for name, found in rows.items():
         low, high = found["seconds_quartiles"]
         print(
@@ -134,13 +140,21 @@ def main(argv: list[str] | None = None) -> int:
             f"({1e3 * low:.1f} to {1e3 * high:.1f})  {found['memory_mb']:7.0f} MB"
         )
     exponents, lines = {}, []
-    for kind in ("forward", "training") if args.step else ("forward",):
+    for kind in (FORWARD, TRAINING) if args.step else (FORWARD,):
         exponents[kind] = growth(rows, kind, batches[0])
         lines += curves(rows, kind, batches[0])
         for cost in ("seconds", "memory"):
             between = ", ".join(f"{p:.2f}" for p in exponents[kind][f"{cost}_between"])
             print(f"{kind}: {cost} ~ pixels^{exponents[kind][cost]:.2f} ({between} from size to size)")
-    write(args.json, "growth", rows, variant=args.variant, exponents=exponents)
+    write(
+        args.json,
+        "growth",
+        rows,
+        variant=args.variant,
+        dtype=args.dtype,
+        fft_impl=args.fft_impl,
+        exponents=exponents,
+    )
     if args.plot:
         title = f"{args.variant}, batch {batches[0]}; the dashed lines grow with the pixels"
         args.plot.write_text(plot(lines, title, "side of the image"), encoding="utf-8")

@@ -20,8 +20,8 @@ from benchmarks.timing import Call
 from smlnet_jax.errors import UserError
 
 CHANNELS_LAST = "-channels-last"  # NHWC in memory, which convolutions on a GPU's tensor cores want
-FORMS = ("eager", "compile", "bf16", "bf16-compile")  # bf16: under autocast
-FORMS += tuple(form + CHANNELS_LAST for form in FORMS)
+_PLAIN = ("eager", "compile", "bf16", "bf16-compile")  # bf16: under autocast
+FORMS = (*_PLAIN, *(form + CHANNELS_LAST for form in _PLAIN))
 
 
 class Peer:

@@ -8,6 +8,7 @@ The yardstick is Pillow in one bare thread that decodes the same bytes from memo
 
 from __future__ import annotations
 
+import argparse
 import dataclasses
 import io
 import sys
@@ -18,7 +19,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from benchmarks.timing import Ratio, Timing, arguments, row, write
+from benchmarks.arguments import arguments, count
+from benchmarks.timing import Ratio, Timing, row, write
 from smlnet_jax.config import DataConfig
 from smlnet_jax.data.pipeline import training_batches
 from smlnet_jax.data.records import RecordSource
@@ -28,15 +30,15 @@ from smlnet_jax.errors import one_line_errors
 SIDE, QUALITY = 128, 95
 
 
-def generate(folder: Path, count: int) -> None:
-    """Smooth random pictures with some grain: JPEGs of 8 to 9 kB, the size of a face's."""
+def generate(folder: Path, count: int, side: int = SIDE) -> None:
+    """Smooth random pictures with some grain: JPEGs of 8 to 9 kB at 128 x 128, the size of a face's."""
     rng = np.random.default_rng(0)
     for i in range(count):
         coarse = rng.integers(0, 256, (8, 8, 3), np.uint8)
         smooth = np.asarray(
-            Image.fromarray(coarse).resize((SIDE, SIDE), Image.Resampling.BICUBIC), np.float32
+            Image.fromarray(coarse).resize((side, side), Image.Resampling.BICUBIC), np.float32
         )
-        grain = rng.normal(0, 4, (SIDE, SIDE, 1))
+        grain = rng.normal(0, 4, (side, side, 1))
         picture = Image.fromarray(np.clip(smooth + grain, 0, 255).astype(np.uint8))
         picture.save(folder / f"{i:05d}.jpg", quality=QUALITY)
 
@@ -80,19 +82,23 @@ def measure(config: DataConfig, batch_size: int, batches: int, rounds: int) -> t
     return Timing(tuple(ours)), Timing(tuple(bare))
 
 
+def parser() -> argparse.ArgumentParser:
+    found = arguments(__doc__)
+    found.add_argument("--data", default="", help="folder, tfds:NAME or astronaut:train; default: generated")
+    found.add_argument("--batch-size", type=count, default=32)
+    found.add_argument("--threads", type=count, default=2, help="that decode")
+    return found
+
+
 @one_line_errors
 def main(argv: list[str] | None = None) -> int:
-    parser = arguments(__doc__)
-    parser.add_argument("--data", default="", help="folder, tfds:NAME or astronaut:train; default: generated")
-    parser.add_argument("--batch-size", type=int, default=32)
-    parser.add_argument("--threads", type=int, default=2)
-    args = parser.parse_args(argv)
-    count, batches, rounds = (24, 1, 3) if args.quick else (2000, 32, 15)
+    args = parser().parse_args(argv)
+    images, batches, rounds = (24, 1, 3) if args.quick else (2000, 32, 15)
     batch_size = 8 if args.quick else args.batch_size
 
     with tempfile.TemporaryDirectory() as folder:
         if not args.data:
-            generate(Path(folder), count)
+            generate(Path(folder), images)
         plain = DataConfig(train=args.data or folder, threads=args.threads)
         kinds = {
             "zoom and flip": plain,

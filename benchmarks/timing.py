@@ -6,13 +6,13 @@ and goes slows both sides of a round, and one disturbed round moves no median.
 
 from __future__ import annotations
 
-import argparse
+import contextlib
 import json
 import os
 import platform
 import statistics
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -80,9 +80,15 @@ class Matmul:
 
     def __init__(self, side: int, dtype: str = "float32"):
         self.flops, self.dtype = 2 * side**3, dtype
-        a = jnp.full((side, side), 1 / side, dtype)
-        product = jax.jit(lambda a, b: a @ b)
-        self.call: Call = lambda: product(a, a)
+        # At random: of a constant few bits change, so that a GPU at its power limit would multiply it faster.
+        a = jax.random.normal(jax.random.key(0), (side, side), dtype)
+        self.product = jax.jit(lambda a, b: a @ b)
+        self.call: Call = lambda: self.product(a, a)
+
+    @property
+    def unit(self) -> str:
+        """Of images a second over the product's speed, round by round."""
+        return f"{self.dtype} product of the same run, images a TFLOP"
 
 
 class Copy:
@@ -93,6 +99,22 @@ class Copy:
         a = jnp.zeros(megabytes * 2**18, jnp.float32)
         add = jax.jit(lambda a: a + 1)
         self.call: Call = lambda: add(a)
+
+
+@contextlib.contextmanager
+def compilations() -> Iterator[list[float]]:
+    """Seconds of each time that JAX compiles inside the block, or fetches what it compiled earlier."""
+    found: list[float] = []
+
+    def note(event: str, duration_secs: float, **_) -> None:
+        if event == "/jax/core/compile/backend_compile_duration":
+            found.append(duration_secs)
+
+    jax.monitoring.register_event_duration_secs_listener(note)
+    try:
+        yield found
+    finally:
+        jax.monitoring.unregister_event_duration_listener(note)
 
 
 def machine() -> dict[str, Any]:
@@ -118,17 +140,6 @@ def _processor() -> str:
 
 
 _VECTORS = {"amx_bf16": "AMX", "avx512f": "AVX-512", "avx2": "AVX2"}
-
-
-def arguments(description: str | None) -> argparse.ArgumentParser:
-    """The flags that every benchmark has."""
-    parser = argparse.ArgumentParser(description=(description or "").partition("\n")[0])
-    parser.add_argument(
-        "--json", type=Path, metavar="FILE", help="write the figures here, for benchmarks.compare"
-    )
-    parser.add_argument("--seconds", type=float, default=5.0, help="time for each group of measurements")
-    parser.add_argument("--quick", action="store_true", help="small and short: shows that it runs, no more")
-    return parser
 
 
 def row(timing: Timing, ratio: Ratio, to: str, **more: Any) -> dict[str, Any]:

@@ -1,16 +1,21 @@
 """Each benchmark runs, and what it writes can be compared."""
 
+import importlib
 import json
 import subprocess
+import types
+from pathlib import Path
 from xml.etree import ElementTree
 
+import jax
+import numpy as np
 import pytest
 
 from benchmarks import all as everything
-from benchmarks import compare, end_to_end, growth, lowerings, model, pipeline
+from benchmarks import arguments, compare, end_to_end, growth, lowerings, model, pipeline
 from benchmarks.loglog import Line, plot
-from benchmarks.timing import Ratio, Timing, interleaved
-from smlnet_jax.errors import UserError
+from benchmarks.timing import Matmul, Ratio, Timing, compilations, interleaved
+from smlnet_jax.models import create
 
 
 @pytest.mark.parametrize(
@@ -76,6 +81,84 @@ def test_number_that_is_none_is_not_fast(tmp_path):
     assert compare.main([before, figures(tmp_path / "b.json", forward=float("nan"))]) == 1
 
 
+@pytest.mark.parametrize("side", ["before", "after"])
+@pytest.mark.parametrize("row", [{}, {"ratio": 0}, {"ratio": None}, {"ratio": -0.5}, {"ratio": "0.5"}, None])
+def test_row_without_a_ratio_is_named(tmp_path, capsys, side, row):
+    paths = {name: figures(tmp_path / f"{name}.json", forward=0.5) for name in ("before", "after")}
+    bad = tmp_path / f"{side}.json"
+    bad.write_text(json.dumps({"benchmark": "model", "rows": {"forward": row}}))
+    assert compare.main([*paths.values()]) == 2
+    assert f"{bad}: the row 'forward' has no ratio above 0" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("text", ["15", "1", "-0.1", "nan", "much"])
+def test_tolerance_that_lets_everything_pass_is_refused(tmp_path, capsys, text):
+    path = figures(tmp_path / "a.json", forward=0.5)
+    with pytest.raises(SystemExit, match="2"):
+        compare.main([path, path, "--tolerance", text])
+    assert f"{text} must be a share below 1, such as 0.15 for 15 %" in capsys.readouterr().err
+
+
+def test_ratios_to_two_yardsticks_are_refused(tmp_path, capsys):
+    paths = [tmp_path / name for name in ("a.json", "b.json")]
+    for path, to in zip(paths, ("a copy", "a product"), strict=True):
+        path.write_text(
+            json.dumps({"benchmark": "model", "rows": {"forward": {"ratio": 1.0, "ratio_to": to}}})
+        )
+    assert compare.main([*map(str, paths)]) == 2
+    assert "'forward' is a ratio to a copy in" in capsys.readouterr().err
+
+
+def test_twice_the_work_at_half_the_speed_is_slower(tmp_path):
+    one, two = Timing((1.0,) * 5), Timing((2.0,) * 5)
+    matmul = types.SimpleNamespace(flops=1e12, unit="product")
+    paths = []
+    for name, timing, macs in (("a", one, 10**9), ("b", two, 2 * 10**9)):
+        found = model.speed(timing, one, matmul, images=8, flops=2 * macs * 8)
+        assert found["of_matmul"] == pytest.approx(0.016)  # as busy as before
+        paths.append(tmp_path / f"{name}.json")
+        paths[-1].write_text(json.dumps({"benchmark": "model", "rows": {"forward": found}}))
+    assert compare.main([*map(str, paths)]) == 1
+
+
+BASELINES = sorted(Path(compare.__file__).parent.glob("baselines/*/*.json"))
+
+
+def rows_of_today(benchmark):
+    """Names of the rows that `python -m benchmarks.all` makes, without timing one."""
+    args = importlib.import_module(f"benchmarks.{benchmark}").parser().parse_args([])
+    if benchmark == "model":
+        return {one.name for one in model.plan(args)}
+    if benchmark == "growth":
+        network = create(args.variant)
+        return {point.name for point in growth.points(network, args.sizes, args.batches, step=args.step)}
+    if benchmark == "lowerings":
+        return {
+            pair.name + suffix for pair in lowerings.pairs(1, 8, 8) for suffix in ("", lowerings.GRADIENT)
+        }
+    assert benchmark == "end_to_end"
+    return {f"{args.variant}, batch {args.batch_size}"}
+
+
+@pytest.mark.parametrize("path", BASELINES, ids=lambda path: f"{path.parent.name}/{path.stem}")
+def test_committed_baseline_can_be_compared_with_what_the_benchmarks_write_today(path):
+    found = compare.load(path)
+    assert found["benchmark"] == path.stem
+    assert found["rows"].keys() <= rows_of_today(path.stem)
+    written = {
+        "model": {"size", "dtype", "fft_impl"},
+        "growth": {"variant", "dtype", "fft_impl"},
+        "end_to_end": {"threads", "dtype", "fft_impl", "size"},
+        "lowerings": {"dtype", "shape"},
+    }
+    assert found.keys() - compare.MEASURED == written[path.stem]
+    defaults = vars(importlib.import_module(f"benchmarks.{path.stem}").parser().parse_args([]))
+    for setting in written[path.stem] - {"shape"}:
+        assert found[setting] == defaults[setting]
+    if path.stem in ("model", "growth"):
+        assert {row["ratio_to"] for row in found["rows"].values()} == {Matmul(8).unit}
+
+
 def test_files_of_two_settings_are_refused(tmp_path, capsys):
     paths = [tmp_path / name for name in ("a.json", "b.json")]
     for path, dtype in zip(paths, ("float32", "bfloat16"), strict=True):
@@ -128,12 +211,154 @@ def test_every_benchmark_is_run_and_a_failure_is_told(tmp_path, monkeypatch, cap
     assert "failed: model" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("benchmark", "flags", "sentence"),
+    [
+        (model, "--batches abc", "argument --batches: 'abc' must be a whole number above 0"),
+        (model, "--batches 0", "argument --batches: '0' must be a whole number above 0"),
+        (model, "--batches -3", "argument --batches"),
+        (model, "--batches=-3", "argument --batches: '-3' must be a whole number above 0"),
+        (
+            model,
+            "--batches 1,fits",
+            "argument --batches: '1,fits': `fits` goes on from two batches before it",
+        ),
+        (model, "--train-batches fits", "argument --train-batches: 'fits': `fits` goes on from two batches"),
+        (model, "--size 0", "argument --size: '0' must be a whole number above 0"),
+        (model, "--variants smlnet,", "argument --variants: 'smlnet,' must be values with one comma between"),
+        (growth, "--sizes x", "argument --sizes: 'x' must be a whole number above 0"),
+        (growth, "--sizes=", "argument --sizes: '' must be values"),
+        (
+            growth,
+            "--sizes 64,64",
+            "argument --sizes: '64,64' must be values with one comma between, each once",
+        ),
+        (growth, "--batches 0", "argument --batches: '0' must be a whole number above 0"),
+        (end_to_end, "--steps 0", "argument --steps: '0' must be a whole number above 0"),
+        (end_to_end, "--guard 95", "argument --guard: 95 must be a share below 1"),
+        (pipeline, "--batch-size 0", "argument --batch-size: '0' must be a whole number above 0"),
+        (everything, "--json x --only modell", "argument --only: modell is not one of lowerings, pipeline, "),
+        (everything, "--json x --size 8", "unrecognized arguments: --size 8"),
+    ],
+)
+def test_mistaken_flag_is_one_sentence(benchmark, flags, sentence, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit, match="2"):
+        benchmark.main(flags.split())
+    assert sentence in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("benchmark", "flags", "sentence"),
+    [
+        (
+            model,
+            "--variants smlnet,sfmnet --size 100",
+            "--size 100: smlnet takes images whose side 16 divides",
+        ),
+        (model, "--quick --variants nonsense", "model.name='nonsense' is unknown"),
+        (model, "--variants edsr --fft-impl dft", "config.model.fft_impl is of another network"),
+        (model, "--batches= --train-batches=", "there is nothing to time"),
+        (growth, "--sizes 64,100", "--sizes 100: smlnet_lite takes images whose side 32 divides"),
+        (growth, "--sizes 64", "--sizes 64: an exponent takes two sizes or more"),
+        (end_to_end, "--size 100", "--size 100: smlnet_lite takes images whose side 32 divides"),
+    ],
+)
+def test_what_a_network_cannot_take_is_refused_before_anything_is_timed(benchmark, flags, sentence, capsys):
+    assert benchmark.main(flags.split()) == 2
+    assert sentence in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("benchmark", [lowerings, pipeline, model, end_to_end, growth])
+def test_file_that_cannot_be_written_is_refused_before_anything_is_timed(benchmark, tmp_path, capsys):
+    (tmp_path / "file").touch()
+    for path in (tmp_path, tmp_path / "file" / "figures.json"):
+        with pytest.raises(SystemExit, match="2"):
+            benchmark.main(["--json", str(path)])
+        assert f"argument --json: {path} cannot be written" in capsys.readouterr().err
+
+
+def test_file_that_can_be_written_is_left_as_it_is(tmp_path):
+    arguments.output_file(str(tmp_path / "new" / "figures.json"))
+    assert not list((tmp_path / "new").iterdir())
+    (tmp_path / "old.json").write_text("figures")
+    assert arguments.output_file(str(tmp_path / "old.json")).read_text() == "figures"
+
+
+def test_every_flag_reaches_those_that_have_it(tmp_path, monkeypatch):
+    commands = {}
+
+    def run(command, check):
+        name = command[2].removeprefix("benchmarks.")
+        commands[name] = command[5:]
+        return subprocess.CompletedProcess(command, 0)
+
+    monkeypatch.setattr(everything.subprocess, "run", run)
+    given = {flag: f"{flag}={everything.CHOICES.get(flag, '1')[0]}" for flag in everything.FLAGS}
+    assert everything.main(["--json", str(tmp_path), *given.values(), "--quick"]) == 0
+    for name, flags in commands.items():
+        module = importlib.import_module(f"benchmarks.{name}")
+        known = module.parser().format_help()
+        assert all(flag.partition("=")[0] in known for flag in flags), name
+    for flag, takers in everything.FLAGS.items():
+        assert [name for name in commands if given[flag] in commands[name]] == list(takers)
+
+
+def test_compilation_is_counted():
+    double = jax.jit(lambda x: 2 * x)
+    small, large = np.ones(3), np.ones(4)
+    double(small)
+    with compilations() as found:
+        double(small)
+        assert not found
+        double(large)
+        assert len(found) == 1
+    double(np.ones(5))
+    assert len(found) == 1
+
+
+def test_product_is_of_numbers_that_differ():
+    matmul = Matmul(8)
+    matmul.product = lambda *arrays: arrays
+    assert all(len(np.unique(array)) == 64 for array in matmul.call())
+
+
+def test_real_data_that_holds_training_back_is_said_and_fails_under_guard(capsys):
+    slow, fast = (Ratio(median, (median, median)) for median in (0.90, 0.96))
+    assert end_to_end.verdict(fast, 0.95) == end_to_end.verdict(fast, None) == 0
+    assert not capsys.readouterr().err
+    assert end_to_end.verdict(slow, None) == 0
+    assert end_to_end.verdict(slow, 0.95) == 1
+    assert capsys.readouterr().err.count("REAL DATA IS SLOWER than 95% of synthetic") == 2
+    assert end_to_end.verdict(slow, 0.85) == 0
+
+
+def test_rounding_is_no_difference_between_two_forms():
+    pair = next(iter(lowerings.pairs(1, 8, 8)))
+    on = {
+        (dtype, platform): lowerings.allowed(pair, dtype, platform, backward=False)
+        for dtype in ("float32", "bfloat16")
+        for platform in ("cpu", "gpu", "tpu")
+    }
+    assert on["float32", "cpu"] == 1e-5
+    # A product of a GPU keeps 10 bits of a float32, one of a TPU, and bfloat16 anywhere, 7.
+    assert 2**-11 < on["float32", "gpu"] < 0.01 < on["float32", "tpu"] == on["bfloat16", "cpu"] < 0.1
+
+
+def test_two_forms_are_equal_to_the_rounding_of_bfloat16():
+    few = ("depthwise 3x3", "channel attention", "rfft2, DFT for FFT", "irfft2, DFT for FFT")  # for time
+    for pair in lowerings.pairs(1, 4, 8, "bfloat16"):
+        if pair.name not in few:
+            continue
+        off = lowerings.difference(pair.ours(*pair.inputs), pair.native(*pair.inputs))
+        assert off <= lowerings.allowed(pair, "bfloat16", "cpu", backward=False), pair.name
+
+
 def test_largest_batch_leaves_a_fifth_of_the_memory_free():
     measured = {1: 110.0, 8: 180.0, 64: 740.0}  # 100, and 10 for each image
     assert model.largest_batch(measured, 10_000) == 784  # eights up to (8,000 - 100) / 10
     assert model.largest_batch(measured, 100) == 64
-    with pytest.raises(UserError, match="1,8,fits"):
-        model.largest_batch({1: 110.0}, 10_000)
+    assert model.largest_batch({1: 110.0, 8: 110.0}, 10_000) == 8
 
 
 def test_exponent_of_a_power_law():

@@ -163,14 +163,20 @@ def test_peer_takes_turns_with_ours(monkeypatch, tmp_path, capsys):
     monkeypatch.setattr(model, "Peer", Stand)
     path = tmp_path / "figures.json"
     flags = ["--peer", "net.py:Net()", "--peer-side", "8", "--peer-forms", "eager"]
+    flags += ["--profile", str(tmp_path / "traces")]
     assert model.main(["--quick", "--json", str(path), *flags]) == 0
     found = json.loads(path.read_text())
     assert found["peer"] == "net.py:Net()"
     for row in found["rows"].values():
         assert row["peer"]["eager"]["ours_times_faster"] > 0
-    rounds = sum(row["rounds"] + 1 for row in found["rows"].values())
+    rounds = sum(row["rounds"] + 2 for row in found["rows"].values())
     assert len(called) == rounds
     assert "the peer, eager" in capsys.readouterr().out
+    step = found["rows"]["smlnet_test, training step, batch 1"]
+    assert step["compiled_again"] == 0
+    assert step["donated_mb"] > 0.9  # parameters, their average and Adam's two moments
+    traces = {path.name for path in (tmp_path / "traces").iterdir() if any(path.rglob("*.xplane.pb"))}
+    assert traces == {"smlnet_test-forward-batch-1", "smlnet_test-training-step-batch-1"}
 
 
 def test_real_torch_module_is_timed_in_every_form(tmp_path):
