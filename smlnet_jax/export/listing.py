@@ -57,13 +57,12 @@ def cards() -> dict[str, Card]:
 
 
 def rows(known: Mapping[str, Card]) -> Iterator[Row]:
-    """One for each set of weights, and one for each network that has none."""
+    """Each network as `create` makes it, then the weights for it, whose networks may differ in their switches."""
     for network, config in NETWORKS.items():
-        trained = {name: card for name, card in known.items() if card.model.name == network}
-        for name, card in trained.items():
-            yield Row(*_cost(card.model), name, f"x{card.scale}", card.licences.weights)
-        if not trained:
-            yield Row(*_cost(config))
+        yield Row(*_cost(config))
+        for name, card in known.items():
+            if card.model.name == network:
+                yield Row(*_cost(card.model), name, f"x{card.scale}", card.licences.weights)
 
 
 def _cost(config: NetworkConfig) -> tuple[str, str, str]:

@@ -23,6 +23,7 @@ from smlnet_jax.restoration.photo import MAX_PIXELS
 from smlnet_jax.restoration.report import Report, Row, open_report
 
 EXTENSIONS = ("auto", "jpg", "png", "webp", "tif", "bmp")
+MAX_REMARKS = 4  # on stderr, of one file: a group has many small faces
 FIDELITY = "1 (default): keep what the photograph shows; 0: the network alone, on sharp faces too"
 
 
@@ -133,8 +134,8 @@ def restore_all(restorer: Any, args: argparse.Namespace, folder: OutputFolder) -
 
         def done(row: Row) -> None:
             report.add(row)
-            if row.reason is not None and row.status != "skipped":
-                bar.write(f"{shown(row.input)}: {row.reason}", file=sys.stderr)
+            for line in remarks_of(row):
+                bar.write(f"{shown(row.input)}: {line}", file=sys.stderr)
             bar.update()
 
         try:
@@ -146,6 +147,15 @@ def restore_all(restorer: Any, args: argparse.Namespace, folder: OutputFolder) -
         except KeyboardInterrupt:
             report.interrupted = True
     return _conclude(report, args.output)
+
+
+def remarks_of(row: Row) -> list[str]:
+    """What is said of one file on stderr: why it failed, or what to know before its result is trusted."""
+    if row.status == "skipped":
+        return []
+    told = list(dict.fromkeys([*([row.reason] if row.reason else []), *row.warnings]))
+    more = len(told) - MAX_REMARKS
+    return told if more <= 0 else [*told[:MAX_REMARKS], f"{more} more remarks; --json REPORT.json has all"]
 
 
 def _conclude(report: Report, output: Path) -> int:

@@ -1,3 +1,4 @@
+import dataclasses
 import importlib.util
 import json
 import os
@@ -14,7 +15,10 @@ from PIL import Image, ImageCms
 
 from smlnet_jax.errors import UserError
 from smlnet_jax.restoration import batch, command
+from smlnet_jax.restoration.command import remarks_of
+from smlnet_jax.restoration.files import shown
 from smlnet_jax.restoration.photo import read_photo
+from smlnet_jax.restoration.report import Row
 
 
 def _report(path: Path) -> dict[str, dict]:
@@ -49,8 +53,12 @@ def test_folder_of_good_and_bad_files_is_finished_and_every_file_accounted_for(t
     assert len(set(outputs)) == len(good)
     assert {path: path.read_bytes() for path in before} == before
     lines = [line for line in capfd.readouterr().err.splitlines() if line]
-    failed_or_bare = [row for row in rows.values() if row["reason"]]
-    assert len(lines) == len(failed_or_bare)
+    told = [
+        f"{shown(row['input'])}: {line}"
+        for row in rows.values()
+        for line in dict.fromkeys([*filter(None, [row["reason"]]), *row["warnings"]])
+    ]
+    assert sorted(lines) == sorted(told)
     assert all(str(tmp_path / "in") in line for line in lines)
     assert _names(tmp_path) == {"in", "out", "report.json"}
 
@@ -104,6 +112,16 @@ def test_photograph_without_a_face_is_passed_on_and_named(tmp_path, capfd):
     assert "no face was found" in capfd.readouterr().err
     assert _report(tmp_path / "r.json")["small.png"]["status"] == "no_face"
     assert _names(tmp_path / "out/restored_imgs") == {"small.png"}
+
+
+def test_remarks_on_a_result_are_told_and_of_many_the_first():
+    row = Row("a.png", "restored", warnings=["this face is smaller than 16 pixels"])
+    assert remarks_of(row) == row.warnings
+    assert remarks_of(dataclasses.replace(row, status="skipped", reason="its result is there")) == []
+    both = dataclasses.replace(row, status="no_face", reason="no face", warnings=["no face"])
+    assert remarks_of(both) == ["no face"]
+    group = dataclasses.replace(row, warnings=[f"face {index} is small" for index in range(7)])
+    assert remarks_of(group) == [*group.warnings[:4], "3 more remarks; --json REPORT.json has all"]
 
 
 def test_existing_results_are_skipped_only_when_asked(tmp_path):
