@@ -245,6 +245,10 @@ def from_config_dict(config: Mapping[str, Any], *, stored: bool = False) -> Conf
         "eval": EvalConfig(),
     }
     for section, values in config.items():
+        if section == "campaign":
+            raise UserError(
+                "this recipe is a campaign, of many runs; start it with `python -m smlnet_jax.campaign`"
+            )
         if section not in sections:
             raise UserError(f"config.{section} is unknown; {_suggest(section, sections)}")
         sections[section] = (

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
+import traceback
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 from pathlib import Path
@@ -16,6 +18,12 @@ from smlnet_jax.config import Config, check_key, from_config_dict
 from smlnet_jax.errors import STOPPED, UserError, one_line_errors
 
 OVERRIDE = "--config."
+REQUIRED = {"config": "configs/smlnet_test.py", "workdir": "runs/first"}
+WANTED = {  # by what Python or absl says of a value that is something else
+    "invalid literal for int()": "a whole number",
+    "could not convert string to float": "a number",
+    "Non-boolean argument": "True or False",
+}
 
 
 def run(job: Callable[[Config, Path], int], workdir_help: str) -> NoReturn:
@@ -51,25 +59,57 @@ def parse(argv: Sequence[str], check: Callable[[str], None] = check_key) -> list
     quiet = f"--verbosity={logging.WARNING}"  # the libraries' notes would cut through the progress line
     try:
         rest = flags.FLAGS([argv[0], quiet, *argv[1:]])
-        _ = flags.FLAGS.config.is_locked  # a recipe that was not found says so when it is first touched
+        recipe = flags.FLAGS.config  # a recipe that was not found says so when it is first touched
+        _ = recipe.is_locked
     except flags.Error as error:
-        told = str(error).strip().splitlines()
-        shown = told[-1:] if "Traceback" in str(error) else told  # of a recipe that fails, what it fails with
-        raise UserError(f"{' '.join(' '.join(shown).split()).rstrip('.')}; --help lists the flags") from error
-    except SyntaxError as error:
-        raise UserError(
-            f"{_named(argv)} is no recipe: line {error.lineno} is no Python ({error.msg}); give one, as "
-            "configs/smlnet_test.py"
-        ) from error
-    except OSError as error:
-        named = _named(argv)
-        wrong = "is a folder" if Path(named.partition("=")[2]).is_dir() else "is not there"
-        raise UserError(f"{named} {wrong}; give a recipe, as configs/smlnet_test.py") from error
+        raise UserError(_plain(str(error))) from error
+    except Exception as error:
+        raise UserError(_of_recipe(_named(argv), error.__cause__ or error)) from error
     if rest[1:]:
         raise UserError(
             f"{rest[1]!r} is not a flag; write --config.SECTION.KEY=VALUE, quoted if it has spaces"
         )
     return rest
+
+
+def _plain(told: str) -> str:
+    """What absl says of the flags, in the words of this project where it has any."""
+    lines = told.strip().splitlines()
+    shown = lines[-1:] if "Traceback" in told else lines  # of a recipe that fails, what it fails with
+    line = " ".join(" ".join(shown).split()).rstrip(".")
+    flag = re.match(r"flag --(\S+?)=(.*?): ", line)
+    for words, meant in WANTED.items():
+        if flag and words in line:
+            return f"{flag[1]}={flag[2]!r} must be {meant}"
+    for name, example in REQUIRED.items():
+        if line.startswith(f"flag --{name}=None"):
+            return f"--{name} is missing; give one, as --{name}={example}"
+    return f"{line}; --help lists the flags"
+
+
+def _of_recipe(named: str, error: BaseException) -> str:
+    """Why the recipe that `named`, --config=PATH, names could not be read."""
+    another = "give a recipe, as configs/smlnet_test.py"
+    path = Path(named.partition("=")[2].rpartition(":")[0] or named.partition("=")[2])
+    if path.is_dir():
+        return f"{named} is a folder; {another}"
+    if not path.is_file():
+        return f"{named} is not there; {another}"
+    if isinstance(error, SyntaxError):
+        return f"{named} is no recipe: line {error.lineno} is no Python ({error.msg}); {another}"
+    if isinstance(error, AttributeError) and "get_config" in str(error):
+        return f"{named} is no recipe: it has no get_config(); {another}"
+    if isinstance(error, AttributeError) and "is_locked" in str(error):
+        return f"{named} is no recipe: its get_config() returns no ConfigDict; {another}"
+    where = [
+        frame.lineno for frame in traceback.extract_tb(error.__traceback__) if _same(frame.filename, path)
+    ]
+    line = f" in line {where[-1]}" if where else ""
+    return f"{named} fails{line} ({type(error).__name__}: {error}); mend it, or {another}"
+
+
+def _same(name: str, path: Path) -> bool:
+    return Path(name).resolve() == path.resolve()
 
 
 def _named(argv: Sequence[str]) -> str:

@@ -41,7 +41,10 @@ BAD = {
     "--config.model.nam=x": "config.model.nam is unknown; did you mean name?",
     "--config.model.name=smlnet_ss": "model.name='smlnet_ss' is unknown; did you mean smlnet_s?",
     "--config.data.zoom[1]=1.1": "config.data.zoom[1] is unknown; did you mean zoom?",
-    "--config.train.steps=abc": "flag --config.train.steps=abc: invalid literal for int()",
+    "--config.train.steps=abc": "config.train.steps='abc' must be a whole number",
+    "--config.train.steps=3.5": "config.train.steps='3.5' must be a whole number",
+    "--config.optim.lr=fast": "config.optim.lr='fast' must be a number",
+    "--config.data.hflip=maybe": "config.data.hflip='maybe' must be True or False",
     "--config.data.size=100": "data.scale=8 does not divide data.size=100; pick a size that it does",
     "--workdir=": "--workdir is empty; give a folder",
     "--wrokdir=W": "Unknown command line flag 'wrokdir'. Did you mean: workdir ?",
@@ -51,7 +54,20 @@ BAD = {
     "--config nowhere.py": "--config=nowhere.py is not there; give a recipe",
     "--config=README.md": "--config=README.md is no recipe: line ",
     "--config=configs/base.py:x": "get_config() takes 0 positional arguments but 1 was given",
+    "--config=configs/campaigns/cpu_x8.py": "this recipe is a campaign, of many runs; start it with",
+    "--config=TMP/imports.py": "imports.py fails in line 1 (ModuleNotFoundError: No module named 'nowhere')",
+    "--config=TMP/names.py": "names.py fails in line 2 (NameError: name 'undefined' is not defined); mend it",
+    "--config=TMP/opens.py": "opens.py fails in line 2 (FileNotFoundError: ",
+    "--config=TMP/empty.py": "empty.py is no recipe: it has no get_config(); give a recipe",
+    "--config=TMP/number.py": "number.py is no recipe: its get_config() returns no ConfigDict; give a recipe",
     "steps=3": "'steps=3' is not a flag; write --config.SECTION.KEY=VALUE",
+}
+RECIPES = {  # that fail
+    "imports.py": "import nowhere",
+    "names.py": "def get_config():\n    return undefined",
+    "opens.py": "def get_config():\n    return open('nowhere.json')",
+    "empty.py": "",
+    "number.py": "def get_config():\n    return 3",
 }
 
 
@@ -61,9 +77,14 @@ class Answer(NamedTuple):
 
 
 @pytest.fixture(scope="module")
-def answers() -> dict[str, Answer]:
+def answers(tmp_path_factory) -> dict[str, Answer]:
+    folder = tmp_path_factory.mktemp("recipes")
+    for name, text in RECIPES.items():
+        (folder / name).write_text(text)
     lines = {name: [RECIPE, "--workdir=W", *line.split()] for name, line in GOOD.items()}
-    lines |= {line: [RECIPE, "--workdir=W", *line.split()] for line in BAD}
+    for line in BAD:
+        recipe = [] if line.startswith(("--config=", "--config ")) else [RECIPE]
+        lines[line] = [*recipe, "--workdir=W", *line.replace("TMP", str(folder)).split()]
     lines |= {"no workdir": [RECIPE], "no recipe": ["--workdir=W"]}
     out = subprocess.run(
         [sys.executable, "-c", DRIVER, json.dumps(list(lines.values()))],
@@ -97,8 +118,8 @@ def test_ctrl_c_is_no_traceback(answers):
     ("line", "sentence"),
     [
         *BAD.items(),
-        ("no workdir", "--workdir=None: Flag --workdir must have"),
-        ("no recipe", "--config=None"),
+        ("no workdir", "--workdir is missing; give one, as --workdir=runs/first"),
+        ("no recipe", "--config is missing; give one, as --config=configs/smlnet_test.py"),
     ],
 )
 def test_mistake_is_one_sentence_and_exit_code_2(answers, line, sentence):

@@ -123,8 +123,7 @@ def card_from_json(text: str | bytes, where: str) -> Card:
         raise UserError(f"{where} is not a card of weights: it has no format version")
     if version > FORMAT:
         raise UserError(
-            f"{where} has format {version}, this smlnet_jax reads {FORMAT}; "
-            "upgrade with `pip install -U smlnet-jax`"
+            f"{where} has format {version}, this smlnet_jax reads {FORMAT}; read it with a newer smlnet_jax"
         )
     try:
         return _typed(Card, values, "")

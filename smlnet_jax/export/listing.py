@@ -57,7 +57,7 @@ def cards() -> dict[str, Card]:
 
 
 def rows(known: Mapping[str, Card]) -> Iterator[Row]:
-    """Each network as `create` makes it, then the weights for it, whose networks may differ in their switches."""
+    """Each network as `create` makes it, then the weights for it, whose own may differ in switches."""
     for network, config in NETWORKS.items():
         yield Row(*_cost(config))
         for name, card in known.items():

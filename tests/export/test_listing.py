@@ -42,7 +42,7 @@ def test_weights_show_their_scale_and_terms_beside_their_network(capsys, model, 
 
 @pytest.mark.usefixtures("few")
 def test_cost_is_that_of_the_weights_own_network(capsys, model, params, card):
-    """A network that differs from its variant, as an ablation does, is not counted as the variant, nor in its place."""
+    """A network that differs from its variant, as an ablation does, is not counted as the variant."""
     other = create(dataclasses.replace(model.config, branches="spatial"))
     zeros = unflatten({name: np.zeros(shape, np.float32) for name, shape in shapes(other).items()})
     save_pretrained(names.cache() / "weights/tiny_x8", other, zeros, card)
