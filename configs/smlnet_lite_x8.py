@@ -1,4 +1,4 @@
-"""SMLNet for CPUs and phones: the whole network at a quarter of the resolution and below. x8, 16 -> 128.
+"""SMLNet for CPUs: the whole network at a quarter of the resolution and below. x8, 16 -> 128.
 
 Cost:    3.66 M parameters, 0.54 GMACs an image; 72 minutes on one core of a server CPU.
 Result:  26.8 dB on CelebA, +3.0 over bicubic (sparnet), without mirror and consistency, which gained 0.13 and

@@ -1,4 +1,4 @@
-"""SMLNet for CPUs and phones, trained on a GPU: what smlnet_lite_x8, the weights in the package, came of.
+"""SMLNet for CPUs, trained on a GPU: what smlnet_lite_x8, the weights in the package, came of.
 
 Cost:    3.80 M parameters, 0.54 GMACs an image; ten minutes of one H200 that other runs shared.
 Result:  27.3 dB on CelebA, +3.5 over bicubic (sparnet), at step 7,770; docs/results.md.

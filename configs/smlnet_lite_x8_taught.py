@@ -1,4 +1,4 @@
-"""SMLNet for CPUs and phones, symmetric, taught by the weights of the package: data.train is what
+"""SMLNet for CPUs, symmetric, taught by the weights of the package: data.train is what
 `smlnet data teach faces/train -o taught` made of the faces.
 
 Cost:    3.66 M parameters of which 1.83 M are free, 0.54 GMACs an image; 84 minutes of one core of a

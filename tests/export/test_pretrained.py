@@ -273,3 +273,13 @@ def test_file_in_the_way_is_told(tmp_path, model, params, card):
     (tmp_path / "weights").write_text("")
     with pytest.raises(UserError, match="is a file"):
         save_pretrained(tmp_path / "weights", model, params, card, overwrite=True)
+
+
+@pytest.mark.slow
+def test_program_of_jax_alone_gives_the_same_pixels(model, params):
+    """docs/weights.md, "Without this package": one file for every kind of machine."""
+    sr = jax.jit(lambda x: model.apply(params, x).sr)
+    x = np.random.default_rng(0).random((1, 16, 16, 3), np.float32)
+    program = jax.export.export(sr, platforms=("cpu", "cuda", "tpu"))(jax.ShapeDtypeStruct(x.shape, x.dtype))
+    again = jax.export.deserialize(bytearray(program.serialize()))
+    np.testing.assert_array_equal(again.call(x), sr(x))
