@@ -6,13 +6,12 @@ import argparse
 import contextlib
 import difflib
 import importlib
-import os
 import sys
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple, NoReturn
 
 from smlnet_jax import __version__
-from smlnet_jax.errors import STOPPED, UserError, one_line_errors
+from smlnet_jax.errors import STOPPED, UserError, ends_with_its_reader, one_line_errors
 
 
 class Command(NamedTuple):
@@ -46,6 +45,7 @@ COMMANDS = {
 }
 
 
+@ends_with_its_reader
 @one_line_errors
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command that the arguments (by default the program's own) name; the exit code.
@@ -70,9 +70,6 @@ def _run(name: str, command: Command, flags: list[str]) -> int:
             return module.run(args) or 0
         except KeyboardInterrupt:
             return STOPPED
-        except BrokenPipeError:  # whoever reads our output, such as `head`, has seen enough
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains at exit
-            return 0
 
 
 @contextlib.contextmanager

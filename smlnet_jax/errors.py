@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 import sys
 from collections.abc import Callable
 
@@ -27,5 +28,21 @@ def one_line_errors(main: Callable[..., int | None]) -> Callable[..., int]:
         except UserError as error:
             print(f"error: {error}", file=sys.stderr)
             return 2
+
+    return door
+
+
+def ends_with_its_reader(main: Callable[..., int]) -> Callable[..., int]:
+    """Wraps the `main` of a program that tells: whoever reads it, such as `head`, may have seen enough."""
+
+    @functools.wraps(main)
+    def door(*args, **kwargs) -> int:
+        try:
+            code = main(*args, **kwargs)
+            sys.stdout.flush()
+            return code
+        except BrokenPipeError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains at exit
+            return 0
 
     return door

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import UInt8
 
-from smlnet_jax.errors import UserError, one_line_errors
+from smlnet_jax.errors import UserError, ends_with_its_reader, one_line_errors
 from smlnet_jax.evaluation.folders import read_image
 from smlnet_jax.evaluation.pairing import images_in
 from smlnet_jax.metrics.explain import explain
@@ -29,6 +29,7 @@ from smlnet_jax.restoration.files import replacing, shown
 Image = UInt8[np.ndarray, "h w 3"]
 
 
+@ends_with_its_reader
 @one_line_errors
 def main(arguments: Sequence[str] | None = None) -> int:
     """Does what the arguments (by default the program's own) ask for; the exit code."""
