@@ -32,6 +32,7 @@ FEATURES = 36  # 18 at each of two scales
 SHARP = 0.75  # of an image's sharpest block: only blocks above it are fit for the pristine model
 
 _WINDOW = gaussian_window(7 / 6, 7)
+_NOTHING = 1e-9  # levels; luminance has whole ones
 _NEIGHBOURS = ((0, 1), (1, 0), (1, 1), (1, -1))  # right, below and on both diagonals
 _SHAPES = np.arange(200, 10_001) / 1000  # of generalised Gaussians; the authors' grid
 # Where the authors' files and BasicSR's have the mean and the covariance.
@@ -53,14 +54,15 @@ def niqe(model: NaturalModel, image: UInt8[np.ndarray, "h w 3"]) -> float:
     right and bottom is left out. Raises `UserError` unless two blocks or more show anything.
     """
     found, _ = block_features(image)
-    found = found[np.isfinite(found).all(1)]
-    if len(found) < 2:
+    whole = found[np.isfinite(found).all(1)]
+    if len(whole) < 2:
         raise UserError(
             f"{image.shape[1]}x{image.shape[0]} has fewer than two {BLOCK}x{BLOCK} blocks that show "
             "anything, and NIQE needs their spread; give whole photographs"
         )
-    apart = model.mean - found.mean(0)
-    inverse = np.linalg.pinv((model.covariance + np.cov(found, rowvar=False)) / 2)
+    # The authors' nanmean and nancov: of a block that is flat at one scale the other's features count.
+    apart = model.mean - np.nanmean(found, axis=0)
+    inverse = np.linalg.pinv((model.covariance + np.cov(whole, rowvar=False)) / 2)
     return math.sqrt(max(float(apart @ inverse @ apart), 0.0))
 
 
@@ -128,7 +130,9 @@ def _normalised(y: Float[np.ndarray, "h w"]) -> tuple[Float[np.ndarray, "h w"], 
     """Luminance with its local mean taken off, over its local deviation; and that deviation."""
     mean = _smoothed(y)
     deviation = np.sqrt(np.abs(_smoothed(y * y) - mean * mean))
-    return (y - mean) / (deviation + 1), deviation
+    apart = y - mean
+    apart[np.abs(apart) < _NOTHING] = 0  # on neither side: or rounding would decide what a flat place counts as
+    return apart / (deviation + 1), deviation
 
 
 def _smoothed(plane: Float[np.ndarray, "h w"]) -> Float[np.ndarray, "h w"]:
