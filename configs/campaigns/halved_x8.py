@@ -6,14 +6,15 @@ Command: python -m smlnet_jax.campaign --config=configs/campaigns/halved_x8.py -
              --config.data.train=A --config.data.val=B --config.eval.data=celeba=C,lfw=D
 """
 
-from configs.campaigns import cpu_x8
+from configs.campaigns import cpu_x8, lite_x8
 from smlnet_jax.campaign.plan import section
+
+SMLNET = {"model.name": "smlnet", "model.spat_widths": (48, 64, 64, 64), "model.freq_widths": (16,) * 4}
 
 MEMBERS = {
     "sfmnet": {**cpu_x8.SFMNET, "model.width": 32},
-    "smlnet": {
-        "model.name": "smlnet", "model.spat_widths": (48, 64, 64, 64), "model.freq_widths": (16,) * 4,
-    },
+    "smlnet": SMLNET,
+    "smlnet_mirror": {**SMLNET, **lite_x8.MIRROR},
     "smlnet_s": {
         "model.name": "smlnet_s", "model.spat_widths": (32, 48, 64, 64), "model.freq_widths": (16,) * 4,
     },

@@ -12,8 +12,8 @@ from smlnet_jax.campaign.plan import section
 FULL = {"model.name": "smlnet_full", "model.spat_widths": (16,) * 4, "model.freq_widths": (16,) * 4}
 SMLNET = cpu_x8.SMLNET
 SFMNET = {**cpu_x8.SFMNET, "model.width": 16}
-# SFMNet's own: I_fre counts as much as the result to the end, and spectra are compared on it.
 POLAR_LOSS = {"loss.spectral": "polar"}
+# SFMNet's own: I_fre counts as much as the result to the end, and spectra are compared on it.
 PAPER_WEIGHTS = {"loss.fre_weight": 1.0, "loss.fre_weight_final": 1.0, "loss.spectral_on": "fre"}
 PAPER_LOSS = {**POLAR_LOSS, **PAPER_WEIGHTS}
 ABLATIONS = (
@@ -30,6 +30,7 @@ MEMBERS = {
     "smlnet_full_s": cpu_x8.EIGHTH,  # a quarter of 32 is an eighth of 64; the blocks are the same
     "smlnet_full_mirror": {**FULL, **lite_x8.MIRROR},
     "smlnet": SMLNET,
+    "smlnet_mirror": {**SMLNET, **lite_x8.MIRROR},
     "smlnet_s": {**SMLNET, "model.name": "smlnet_s", "model.spat_widths": (16, 24, 32, 32)},
     # Without the frequency branch, its multiply-accumulates in wider spatial layers; without the transform.
     "spatial": {**lite_x8.SPATIAL_MFEB, **SMLNET, "model.spat_widths": (24, 34, 32, 32)},

@@ -131,7 +131,7 @@ def _normalised(y: Float[np.ndarray, "h w"]) -> tuple[Float[np.ndarray, "h w"], 
     mean = _smoothed(y)
     deviation = np.sqrt(np.abs(_smoothed(y * y) - mean * mean))
     apart = y - mean
-    apart[np.abs(apart) < _NOTHING] = 0  # on neither side: or rounding would decide what a flat place counts as
+    apart[np.abs(apart) < _NOTHING] = 0  # on neither side, lest rounding choose one for a flat place
     return apart / (deviation + 1), deviation
 
 

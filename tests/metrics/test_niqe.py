@@ -112,7 +112,7 @@ def test_score_equals_basicsr_s():
 
 
 def test_score_equals_basicsr_s_where_places_are_flat():
-    """Black hair and a black background, whose luminance is one level: BasicSR 1.4.2 as it is, in single precision.
+    """BasicSR 1.4.2 as it is, in single precision, of black hair and a black background of one level.
 
     In double its rounding there falls on one side of 0 or the other, and it says 5e-5 of it less.
     """
