@@ -135,6 +135,13 @@ class _Sheet:
         bar = self.figure.colorbar(mappable, cax=self.figure.add_axes(place), extend=scale.extend)
         bar.set_label(scale.label, fontsize=_TEXT)
         bar.ax.tick_params(labelsize=_TEXT - 1)
+        labels = [
+            label
+            for label, value in zip(bar.ax.get_yticklabels(), bar.get_ticks(), strict=True)
+            if scale.low <= value <= scale.high
+        ]
+        labels[0].set_va("bottom")  # within the bar: another may begin right below it
+        labels[-1].set_va("top")
         bar.outline.set_linewidth(0.5)
 
     def _box(self, left: float, top: float, side: float, line: float = 2.0) -> None:
