@@ -140,8 +140,8 @@ class _Sheet:
             for label, value in zip(bar.ax.get_yticklabels(), bar.get_ticks(), strict=True)
             if scale.low <= value <= scale.high
         ]
-        labels[0].set_va("bottom")  # within the bar: another may begin right below it
-        labels[-1].set_va("top")
+        labels[0].set_verticalalignment("bottom")  # within the bar: another may begin right below it
+        labels[-1].set_verticalalignment("top")
         bar.outline.set_linewidth(0.5)
 
     def _box(self, left: float, top: float, side: float, line: float = 2.0) -> None:
