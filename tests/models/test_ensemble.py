@@ -19,9 +19,9 @@ SPATIAL = dataclasses.replace(NARROW, branches="spatial")
 
 @pytest.fixture(params=[pytest.param(NARROW, marks=pytest.mark.slow), SPATIAL], ids=["both", "spatial"])
 def network(request):
-    """A model, parameters under which it is not its input, and X."""
+    """A model, parameters under which it is not its input, and X; results are of an image's size, about 1."""
     model = create(request.param)
-    params = jax.tree.map(lambda leaf: leaf + 0.02, model.init(jax.random.key(0)))
+    params = jax.tree.map(lambda leaf: leaf + 0.01, model.init(jax.random.key(0)))
     return model, params, jax.random.uniform(jax.random.key(1), (2, 8, 16, 3))
 
 
