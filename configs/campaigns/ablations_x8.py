@@ -20,6 +20,7 @@ MEMBERS = {
     "no_interaction": {"model.fusion": "none"},
     "concat": {"model.fusion": "concat"},
     "gate": {"model.fusion": "gate"},
+    "attention": {"model.fusion": "attention"},
     "one_way": {"model.two_way": False},
     "decoder_only": {"model.fusion_stages": "decoder"},
     "coarse_too": {"model.interaction_levels": (1, 2, 3)},

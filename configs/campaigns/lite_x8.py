@@ -23,6 +23,7 @@ MEMBERS = {
     # Branches, and what passes between them.
     "no_interaction": {"model.fusion": "none"},
     "gate": {"model.fusion": "gate"},
+    "attention": {"model.fusion": "attention"},
     "concat": {"model.fusion": "concat"},
     "input_skip": {"model.msim_skip": "input"},
     "input_skip_gate": {"model.msim_skip": "input", "model.fusion": "gate"},

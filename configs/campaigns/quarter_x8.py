@@ -38,6 +38,7 @@ MEMBERS = {
     # Without one part of MSIM.
     "no_interaction": {**SMLNET, "model.fusion": "none"},
     "gate": {**SMLNET, "model.fusion": "gate"},
+    "attention": {**SMLNET, "model.fusion": "attention"},
     "concat": {**SMLNET, "model.fusion": "concat"},
     "one_way": {**SMLNET, "model.two_way": False},
     "no_mfeb": {**SMLNET, "model.mfeb_kernels": ()},

@@ -57,7 +57,7 @@ class ModelConfig(NetworkConfig):
     res_blocks: int = 2  # Conv-ReLU-Conv units in one SPB
     unshuffle: int = 1  # pixel-unshuffle the input by this; 4 runs every stage at 32^2 and below
     branches: str = "both"  # both | spatial | frequency
-    fusion: str = "sfim"  # sfim | gate | concat | none
+    fusion: str = "sfim"  # sfim | gate | attention | concat | none
     fusion_stages: str = "all"  # all | decoder (each decoder stage sees all encoder levels)
     fusion_levels: tuple[int, ...] = (0, 1, 2, 3)  # levels whose stages end in MSIM, 0 the finest
     interaction_levels: tuple[int, ...] = (0, 1, 2, 3)  # of those where the branches meet; else MFEB alone
@@ -79,7 +79,7 @@ class ModelConfig(NetworkConfig):
                     f"model.{field}={getattr(self, field)} must be {LEVELS} positive numbers, one a level"
                 )
         one_of("branches", self.branches, ("both", "spatial", "frequency"))
-        one_of("fusion", self.fusion, ("sfim", "gate", "concat", "none"))
+        one_of("fusion", self.fusion, ("sfim", "gate", "attention", "concat", "none"))
         one_of("msim_skip", self.msim_skip, ("input", "mfeb"))
         one_of("fusion_stages", self.fusion_stages, ("all", "decoder"))
         one_of("spectrum", self.spectrum, ("phasor", "complex", "polar", "pixels"))
@@ -99,7 +99,7 @@ class ModelConfig(NetworkConfig):
             if getattr(self, field) < 1:
                 raise UserError(f"model.{field}={getattr(self, field)} must be above 0")
         for width in (*self.spat_widths, *self.freq_widths):
-            if self.branches == "both" and self.fusion == "sfim" and width % self.attention_heads:
+            if self.attends and width % self.attention_heads:
                 raise UserError(
                     f"model.attention_heads={self.attention_heads} must divide every width; not so {width}"
                 )
@@ -111,7 +111,7 @@ class ModelConfig(NetworkConfig):
             raise UserError(
                 "model.mirror=True cannot tie a raw phase; set model.spectrum to phasor or complex"
             )
-        if self.mirror and self.branches == "both" and self.fusion == "sfim" and self.attention_heads % 2:
+        if self.mirror and self.attends and self.attention_heads % 2:
             raise UserError(
                 f"model.attention_heads={self.attention_heads} must be even, for model.mirror=True pairs them"
             )
@@ -126,6 +126,11 @@ class ModelConfig(NetworkConfig):
     @property
     def stride(self) -> int:
         return 2 ** (LEVELS - 1) * self.unshuffle
+
+    @property
+    def attends(self) -> bool:
+        """Whether each branch looks at the other by attention."""
+        return self.branches == "both" and self.fusion in ("sfim", "attention")
 
     @property
     def msim_levels(self) -> frozenset[int]:

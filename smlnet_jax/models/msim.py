@@ -84,19 +84,19 @@ class SFIM(nnx.Module):
 
     f^ = f + XA(q=LN f, kv=LN s);  s^ = s + XA(q=LN s, kv=LN f);  o = gf * f^ + gs * s^.
 
-    Both gates see both branches. `attend=False` leaves the attention out: gates alone.
+    Both gates see both branches. Fusion `gate` leaves the attention out, `attention` the gates: o = f^ + s^.
     """
 
-    def __init__(self, c_freq: int, c_spat: int, config: ModelConfig, *, attend: bool = True, rngs: nnx.Rngs):
+    def __init__(self, c_freq: int, c_spat: int, config: ModelConfig, *, rngs: nnx.Rngs):
         width = min(c_freq, c_spat)
-        self.attend = attend
-        if attend:
+        self.attend = config.fusion != "gate"
+        if self.attend:
             self.norm_freq, self.norm_spat = LayerNorm(c_freq), LayerNorm(c_spat)
             self.to_freq = CrossAttention(c_freq, c_spat, config, rngs=rngs)
             self.to_spat = CrossAttention(c_spat, c_freq, config, rngs=rngs)
         self.narrow_freq = Conv(c_freq, width, 1, rngs=rngs) if c_freq > width else None
         self.narrow_spat = Conv(c_spat, width, 1, rngs=rngs) if c_spat > width else None
-        self.gates = Gates(width, rngs=rngs)
+        self.gates = Gates(width, rngs=rngs) if config.fusion != "attention" else None
 
     def __call__(self, f: Float[Array, "b h w c_f"], s: Float[Array, "b h w c_s"]) -> Float[Array, "b h w c"]:
         if self.attend:
@@ -104,6 +104,8 @@ class SFIM(nnx.Module):
             f, s = f + self.to_freq(norm_f, norm_s), s + self.to_spat(norm_s, norm_f)
         f = f if self.narrow_freq is None else self.narrow_freq(f)
         s = s if self.narrow_spat is None else self.narrow_spat(s)
+        if self.gates is None:
+            return f + s
         gate_f, gate_s = self.gates(f, s)
         return gate_f * f + gate_s * s
 
@@ -181,4 +183,4 @@ class SeparateMFEB(nnx.Module):
 def _interaction(c_freq: int, c_spat: int, config: ModelConfig, rngs: nnx.Rngs) -> SFIM | Concat:
     if config.fusion == "concat":
         return Concat(c_freq, c_spat, rngs=rngs)
-    return SFIM(c_freq, c_spat, config, attend=config.fusion == "sfim", rngs=rngs)
+    return SFIM(c_freq, c_spat, config, rngs=rngs)

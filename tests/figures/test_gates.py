@@ -43,6 +43,7 @@ def test_gates_of_each_stage_in_the_order_of_the_data(tiny, lr):
     [
         ({"branches": "spatial"}, "one branch"),
         ({"fusion": "concat"}, "fusion is concat"),
+        ({"fusion": "attention"}, "fusion is attention"),
         ({"fusion": "none"}, "none"),
     ],
 )

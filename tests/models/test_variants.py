@@ -34,6 +34,7 @@ SWITCHES = {
     "no-interaction": {"fusion": "none"},
     "concat": {"fusion": "concat"},
     "gate": {"fusion": "gate"},
+    "attention": {"fusion": "attention"},
     "no-mfeb": {"mfeb_kernels": ()},
     "mfeb-3-5": {"mfeb_kernels": (3, 5)},
     "complex-1x1": {"spectrum": "complex", "spectral_kernel": 1},
