@@ -1,7 +1,7 @@
 """SMLNet for CPUs at x4, 32 -> 128: for faces that are small but sharp. Starts from the shipped x8 weights.
 
 Cost:    3.80 M parameters, 0.54 GMACs an image; about an hour of one core of a server CPU.
-Result:  31.7 dB on CelebA, +3.6 over bicubic (sparnet); docs/results.md.
+Result:  31.7 dB on CelebA, +3.6 over bicubic (sparnet); docs/results_weights.md.
 Command: python train.py --config=configs/smlnet_lite_x4.py --workdir=runs/lite_x4
              --config.data.train=FOLDER --config.data.val=FOLDER
 """

@@ -3,7 +3,7 @@
 
 Cost:    3.66 M parameters of which 1.83 M are free, 0.54 GMACs an image; 84 minutes of one core of a
          server CPU, and 8 to teach 16,301 faces.
-Result:  27.2 dB on CelebA, +3.4 over bicubic (sparnet); docs/results.md.
+Result:  27.2 dB on CelebA, +3.4 over bicubic (sparnet); docs/results_parts.md.
 Command: python train.py --config=configs/smlnet_lite_x8_taught.py --workdir=runs/taught
              --config.data.train=taught --config.data.val=FOLDER
 """
