@@ -144,7 +144,8 @@ def evaluate(
     """
     if not protocols:
         raise UserError(f"eval.protocols is empty; choose of {', '.join(PROTOCOLS)}")
-    batch_size = _divisible(min(batch_size, max(map(len, sources.values()))))
+    most = max(map(len, sources.values()))
+    batch_size = _divisible(min(batch_size, most, limit or most))
     sface = SFace() if identity else None
     datasets = {}
     for name, source in sources.items():

@@ -107,6 +107,23 @@ def test_limit_takes_the_first_images(sharpen, source):
     assert shapes == {"LR": (3, 8, 8, 3), "bicubic": big, "I_fre": big, "I_spa": big, "HR": big}
 
 
+@dataclasses.dataclass(frozen=True)
+class Recording:
+    """Bicubic that notes the shapes it is traced with."""
+
+    shapes: list = dataclasses.field(default_factory=list, compare=False)
+
+    def apply(self, params, x):
+        self.shapes.append(x.shape)
+        return Output(sr=x)
+
+
+def test_no_batch_is_larger_than_the_limit(source):
+    model = Recording()
+    evaluate(model, {}, {"s": source}, scale=4, protocols=("rgb",), batch_size=7, limit=3)
+    assert {shape[0] for shape in model.shapes} == {3}
+
+
 def test_json_has_the_documented_keys(sharpen, source):
     results = evaluate(sharpen, sharpen.init(), {"s": source}, scale=4, protocols=("sfmnet", "rgb"))
     written = json.loads(json.dumps(results.to_json("runs/x4"), allow_nan=False))
