@@ -1,4 +1,4 @@
-"""Links in the documentation, and mentions of it in code, lead somewhere."""
+"""Links in the documentation, its mentions of tests, and mentions of it in code, lead somewhere."""
 
 import re
 from pathlib import Path
@@ -11,6 +11,7 @@ PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
 CODE_BLOCK = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
+TEST = re.compile(r"`(?:tests/\w+/)?(test_\w+\.py)(?:::(\w+))?`")
 MENTION = re.compile(r"\bdocs/\w+\.(?:md|svg|png)\b")
 
 
@@ -31,6 +32,13 @@ def test_links_lead_to_files_and_headings(page):
         if not target.exists() or (anchor and anchor not in anchors(target)):
             broken.append(link)
     assert not broken
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_tests_that_a_page_names_are_there(page):
+    texts = {file.name: file.read_text() for file in (ROOT / "tests").rglob("test_*.py")}
+    named = TEST.findall(page.read_text())
+    assert [(file, test) for file, test in named if f"def {test}" not in texts.get(file, "")] == []
 
 
 def test_code_mentions_documents_that_exist():

@@ -58,3 +58,18 @@ def small_network():
 @pytest.fixture(scope="session")
 def command(faces_folder, compilation_cache_folder):
     return Command(faces_folder, compilation_cache_folder)
+
+
+@pytest.fixture
+def programs(tmp_path, monkeypatch):
+    """Puts stand-ins first on PATH, by name and text."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    monkeypatch.setenv("PATH", f"{folder}{os.pathsep}{os.environ['PATH']}")
+
+    def put(**texts: str) -> None:
+        for name, text in texts.items():
+            (folder / name).write_text(text)
+            (folder / name).chmod(0o755)
+
+    return put
