@@ -9,8 +9,7 @@ from smlnet_jax.campaign.tables import Results, Table
 def render(results: Results) -> str:
     """The report as GitHub's Markdown."""
     main = results["protocol"]
-    lines = [f"# Campaign: {len(results['members'])} members against {results['reference']}", ""]
-    lines += [f"{tables.state(results)}.", ""]
+    lines = [f"# {tables.title(results)}", "", f"{tables.state(results)}.", ""]
     for dataset in results["datasets"]:
         if found := tables.findings(results, dataset):
             lines += [f"On {dataset}, by PSNR ({main}):", "", *(f"- {sentence}" for sentence in found), ""]
@@ -26,6 +25,8 @@ def render(results: Results) -> str:
                 "",
             ]
     lines += ["## Training", "", *_table(tables.training(results)), ""]
+    if idle := tables.waiting(results):
+        lines += [idle, ""]
     lines += ["## How to read this", "", *(f"- {sentence}" for sentence in tables.READING), ""]
     lines += ["## How it was done", ""]
     lines += [f"- {name}: {_safe(words)}" for name, words in tables.facts(results)]

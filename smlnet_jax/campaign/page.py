@@ -16,7 +16,7 @@ _WORDS = {"better", "worse"}  # verdicts that get a colour
 def render(results: Results) -> str:
     """The report as a page."""
     reference, main = escape(results["reference"]), results["protocol"]
-    title = f"Campaign: {len(results['members'])} members against {reference}"
+    title = escape(tables.title(results))
     body = [f"<h1>{title}</h1>", f'<p class="state">{escape(tables.state(results))}.</p>']
     for dataset, found in results["datasets"].items():
         body.append(f"<h2>{escape(dataset)} <small>{found['images']} images, {main}</small></h2>")
@@ -39,6 +39,8 @@ def render(results: Results) -> str:
             _figure(charts.learning(results, x), "Validation PSNR in dB, mean of the finished seeds.")
         )
     body += ["<h2>Training</h2>", _table(tables.training(results))]
+    if idle := tables.waiting(results):
+        body.append(f"<p>{escape(idle)}</p>")
     body += ["<h2>How to read this</h2>", _list(tables.READING)]
     facts = "".join(f"<dt>{escape(k)}</dt><dd>{escape(v)}</dd>" for k, v in tables.facts(results))
     commands = "\n".join(dict.fromkeys(start["command"] for start in results["starts"]))

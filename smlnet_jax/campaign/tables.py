@@ -32,7 +32,7 @@ class Table(NamedTuple):
 def scores(results: Results, dataset: str, protocol: str) -> Table:
     """One data set under one protocol (or identity): bicubic, the reference, then the others in order.
 
-    Those whose first run is still to end have no row; they are in `training`.
+    Those whose first run is still to end have no row; they are in `training` or `waiting`.
     """
     metrics = metrics_of(protocol)
     head = ["method", "seeds", "parameters", "GMACs", *_timed(results, "ms"), "images/s", "training"]
@@ -65,8 +65,14 @@ def further(results: Results) -> list[str]:
     return [IDENTITY, *others] if results["identity"] else others
 
 
+def title(results: Results) -> str:
+    members, idle = len(results["members"]), len(_idle(results))
+    count = f"{members - idle} of {members}" if idle else members
+    return f"Campaign: {count} members against {results['reference']}"
+
+
 def training(results: Results) -> Table:
-    """What each member is, and what became of its runs."""
+    """What each member that has begun is, and what became of its runs."""
     head = [
         "member",
         "differs in",
@@ -77,8 +83,10 @@ def training(results: Results) -> Table:
         "best val PSNR, dB",
         "runs",
     ]
-    rows = []
+    rows, idle = [], _idle(results)
     for name, member in results["members"].items():
+        if name in idle:
+            continue
         steps = member["steps"]
         rows.append(
             [
@@ -93,6 +101,12 @@ def training(results: Results) -> Table:
             ]
         )
     return Table(head, rows, ["reference" if row[0] == results["reference"] else "" for row in rows])
+
+
+def waiting(results: Results) -> str:
+    """Who has not begun, in a sentence; nothing if all have."""
+    idle = _idle(results)
+    return f"No run has begun of {', '.join(idle)}." if idle else ""
 
 
 def findings(results: Results, dataset: str) -> list[str]:
@@ -194,6 +208,12 @@ READING = (
     "anything about longer training, other data or larger networks.",
     "Training is the time of the steps alone: no compilation, validation or saving.",
 )
+
+
+def _idle(results: Results) -> list[str]:
+    """Members of which no run has begun."""
+    runs = {name: member["runs"].values() for name, member in results["members"].items()}
+    return [name for name, found in runs.items() if all(run["status"] == "waiting" for run in found)]
 
 
 def methods(results: Results) -> Iterator[tuple[str, Mapping[str, Any]]]:

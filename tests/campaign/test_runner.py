@@ -71,6 +71,11 @@ def test_chosen_members_run_and_the_others_wait(run, workdir):
     }  # fmt: skip
     table = tables.scores(results(workdir), "face", "sparnet")
     assert [row[0] for row in table.rows] == ["bicubic", "one", "three"]
+    assert [row[0] for row in tables.training(results(workdir)).rows] == ["one", "three"]
+    for file in ("report.md", "report.html"):
+        text = (workdir / file).read_text()
+        assert "Campaign: 2 of 3 members against one" in text
+        assert "No run has begun of two." in text
 
 
 def test_report_is_there_after_every_run(workdir):
