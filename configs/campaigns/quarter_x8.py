@@ -34,6 +34,8 @@ MEMBERS = {
     "smlnet_s": {**SMLNET, "model.name": "smlnet_s", "model.spat_widths": (16, 24, 32, 32)},
     # As wide as half of SFMNet's operations allow.
     "smlnet_l": {**SMLNET, "model.name": "smlnet_l", "model.spat_widths": (36, 48, 48, 48)},
+    # Deeper in the place of wider: a third of them.
+    "deeper": {**SMLNET, "model.blocks": (1, 4, 4, 4)},
     # Without the frequency branch, its multiply-accumulates in wider spatial layers; without the transform.
     "spatial": {**lite_x8.SPATIAL_MFEB, **SMLNET, "model.spat_widths": (24, 34, 32, 32)},
     "pixels": {**SMLNET, "model.spectrum": "pixels", "model.radial_bands": 0},
