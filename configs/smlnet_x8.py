@@ -1,6 +1,6 @@
 """SMLNet, x8, 16 -> 128: the one to train on a GPU. After Xie et al., IEEE TIP 2026 (docs/model.md).
 
-Cost:    10.87 M parameters, 6.84 GMACs an image, 22 % of SFMNet's; 8,940 steps of 64, 35 epochs of
+Cost:    21.04 M parameters, 6.58 GMACs an image, 21 % of SFMNet's; 8,940 steps of 64, 35 epochs of
          16,301 faces.
 Command: python train.py --config=configs/smlnet_x8.py --workdir=W --config.data.train=A --config.data.val=B
 """

@@ -79,13 +79,20 @@ def test_a_wrong_value_is_named(values, sentence):
         from_config_dict(values)
 
 
-def test_stored_network_is_not_changed_by_what_its_name_means_by_now():
-    """Weights from before `interaction_levels` have SFIM at all levels, whatever the variant has since."""
-    values = to_dict(NETWORKS["smlnet_lite"])
-    assert stored_model_config(values) == model_config(values) == NETWORKS["smlnet_lite"]
-    del values["interaction_levels"]
-    assert model_config(values).interaction_levels == (1,)
-    assert stored_model_config(values).interaction_levels == (0, 1, 2, 3)
+@pytest.mark.parametrize(
+    ("name", "field", "since", "before"),
+    [
+        ("smlnet_lite", "interaction_levels", (1,), (0, 1, 2, 3)),
+        ("smlnet", "spatial_block", "naf", "residual"),
+    ],
+)
+def test_stored_network_is_not_changed_by_what_its_name_means_by_now(name, field, since, before):
+    """Weights from before there was the field have what all networks had, whatever the variant has since."""
+    values = to_dict(NETWORKS[name])
+    assert stored_model_config(values) == model_config(values) == NETWORKS[name]
+    del values[field]
+    assert getattr(model_config(values), field) == since
+    assert getattr(stored_model_config(values), field) == before
     assert from_config_dict({"model": values}, stored=True).model == stored_model_config(values)
 
 

@@ -20,7 +20,7 @@ SPARNET = {
 }  # fmt: skip
 # Two channels a head: with one, attention between channels would have nothing to choose from.
 SMLNET = {
-    "model.name": "smlnet", "model.spat_widths": (24, 32, 32, 32), "model.freq_widths": (8,) * 4,
+    "model.name": "smlnet", "model.spat_widths": (28, 48, 80, 96), "model.freq_widths": (8,) * 4,
     "model.attention_heads": 4,
 }  # fmt: skip
 EIGHTH = {

@@ -14,7 +14,11 @@ MEMBERS = {
     "smlnet": {"model.name": "smlnet"},
     "smlnet_mirror": {"model.name": "smlnet", **lite_x8.MIRROR},
     "smlnet_s": {"model.name": "smlnet_s"},
-    "smlnet_l": {"model.name": "smlnet_l"},  # as wide as half of SFMNet's operations allow
+    "smlnet_l": {"model.name": "smlnet_l"},
+    # smlnet's operations in residual blocks.
+    "residual": {
+        "model.name": "smlnet", "model.spatial_block": "residual", "model.spat_widths": (96, 128, 128, 128),
+    },
 }  # fmt: skip
 
 

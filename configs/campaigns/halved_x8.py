@@ -9,18 +9,16 @@ Command: python -m smlnet_jax.campaign --config=configs/campaigns/halved_x8.py -
 from configs.campaigns import cpu_x8, lite_x8
 from smlnet_jax.campaign.plan import section
 
-SMLNET = {"model.name": "smlnet", "model.spat_widths": (48, 64, 64, 64), "model.freq_widths": (16,) * 4}
+SMLNET = {"model.name": "smlnet", "model.spat_widths": (56, 96, 160, 192), "model.freq_widths": (16,) * 4}
 
 MEMBERS = {
     "sfmnet": {**cpu_x8.SFMNET, "model.width": 32},
     "smlnet": SMLNET,
     "smlnet_mirror": {**SMLNET, **lite_x8.MIRROR},
-    "smlnet_s": {
-        "model.name": "smlnet_s", "model.spat_widths": (32, 48, 64, 64), "model.freq_widths": (16,) * 4,
-    },
-    "smlnet_l": {  # as wide as half of SFMNet's operations allow
-        "model.name": "smlnet_l", "model.spat_widths": (72, 96, 96, 96), "model.freq_widths": (16,) * 4,
-    },
+    "smlnet_s": {**SMLNET, "model.name": "smlnet_s", "model.spat_widths": (40, 72, 128, 160)},
+    "smlnet_l": {**SMLNET, "model.name": "smlnet_l", "model.spat_widths": (96, 160, 192, 224)},
+    # smlnet's operations in residual blocks.
+    "residual": {**SMLNET, "model.spatial_block": "residual", "model.spat_widths": (48, 64, 64, 64)},
 }  # fmt: skip
 
 

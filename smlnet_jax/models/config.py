@@ -54,7 +54,8 @@ class ModelConfig(NetworkConfig):
     spat_widths: tuple[int, ...] = (64, 64, 64, 64)  # channels of the spatial branch
     freq_widths: tuple[int, ...] = (64, 64, 64, 64)  # channels of the frequency branch
     blocks: tuple[int, ...] = (1, 2, 2, 2)  # FRBs and SPBs of a stage at each level
-    res_blocks: int = 2  # Conv-ReLU-Conv units in one SPB
+    spatial_block: str = "residual"  # residual | naf
+    res_blocks: int = 2  # residual blocks, or NAF blocks, in one SPB
     unshuffle: int = 1  # pixel-unshuffle the input by this; 4 runs every stage at 32^2 and below
     branches: str = "both"  # both | spatial | frequency
     fusion: str = "sfim"  # sfim | gate | attention | concat | none
@@ -79,6 +80,7 @@ class ModelConfig(NetworkConfig):
                     f"model.{field}={getattr(self, field)} must be {LEVELS} positive numbers, one a level"
                 )
         one_of("branches", self.branches, ("both", "spatial", "frequency"))
+        one_of("spatial_block", self.spatial_block, ("residual", "naf"))
         one_of("fusion", self.fusion, ("sfim", "gate", "attention", "concat", "none"))
         one_of("msim_skip", self.msim_skip, ("input", "mfeb"))
         one_of("fusion_stages", self.fusion_stages, ("all", "decoder"))
@@ -146,8 +148,8 @@ def one_of(field: str, value, allowed: tuple) -> None:
 
 
 # What evidence made of it (docs/results.md): half the resolution, a plain FRB, MFEB at all levels but the
-# finest and, on top of it, SFIM at the finest of those. ModelConfig's own defaults are the equations of
-# docs/model.md, at SFMNet's size.
+# finest and, on top of it, SFIM at the finest of those; in the wider networks NAF blocks. ModelConfig's own
+# defaults are the equations of docs/model.md, at SFMNet's size.
 _HALF = ModelConfig(
     freq_widths=(32,) * 4,
     unshuffle=2,
@@ -160,9 +162,9 @@ _HALF = ModelConfig(
 )
 
 VARIANTS: dict[str, ModelConfig] = {
-    "smlnet": dataclasses.replace(_HALF, spat_widths=(96, 128, 128, 128)),
-    "smlnet_s": dataclasses.replace(_HALF, spat_widths=(64, 96, 128, 128)),
-    "smlnet_l": dataclasses.replace(_HALF, spat_widths=(144, 192, 192, 192)),
+    "smlnet": dataclasses.replace(_HALF, spatial_block="naf", spat_widths=(112, 192, 320, 384)),
+    "smlnet_s": dataclasses.replace(_HALF, spatial_block="naf", spat_widths=(80, 144, 256, 320)),
+    "smlnet_l": dataclasses.replace(_HALF, spatial_block="naf", spat_widths=(192, 320, 384, 448)),
     "smlnet_lite": dataclasses.replace(
         _HALF,
         spat_widths=(64, 96, 128, 128),

@@ -71,7 +71,8 @@ class Conv(nnx.Module):
 class DepthwiseConv(nnx.Module):
     """One k x k filter a channel, SAME zero padding."""
 
-    def __init__(self, channels: int, size: int, *, rngs: nnx.Rngs):
+    def __init__(self, channels: int, size: int, *, layout: Layout = FEATURES, rngs: nnx.Rngs):
+        self.layout = layout
         self.kernel = nnx.Param(kernel_init(rngs.params(), (size, size, 1, channels), jnp.float32))
 
     def __call__(self, x: Float[Array, "b h w c"]) -> Float[Array, "b h w c"]:
@@ -79,7 +80,7 @@ class DepthwiseConv(nnx.Module):
 
     def mirrored(self, name: str, value: Float[Array, "k k 1 c"]) -> Float[Array, "k k 1 c"]:
         """The kernel of the same convolution on the mirrored picture."""
-        return FEATURES.mirror(jnp.flip(value, 1), 3)
+        return self.layout.mirror(jnp.flip(value, 1), 3)
 
     def macs(self, out_shape: tuple[int, ...]) -> int:
         """Multiply-accumulates of one call with an output of this shape."""

@@ -25,7 +25,7 @@ from smlnet_jax.models.layers import Conv, Down, Up, pixel_shuffle, pixel_unshuf
 from smlnet_jax.models.mirror import picture
 from smlnet_jax.models.msim import MSIM, SeparateMFEB
 from smlnet_jax.models.output import Output
-from smlnet_jax.models.spatial import SPB
+from smlnet_jax.models.spatial import SPATIAL_BLOCKS
 
 Features = Any  # Float[Array, "b h w c"], or None in the branch that a single-branch net leaves out
 
@@ -118,9 +118,10 @@ class Blocks(nnx.Module):
 
     def __init__(self, config: ModelConfig, level: int, *, rngs: nnx.Rngs):
         freq, spat, n = config.freq_widths[level], config.spat_widths[level], range(config.blocks[level])
+        spb = SPATIAL_BLOCKS[config.spatial_block]
         self.frb = nnx.List([FRB(freq, config, rngs=rngs) for _ in n if config.branches != "spatial"])
         self.spb = nnx.List(
-            [SPB(spat, config.res_blocks, rngs=rngs) for _ in n if config.branches != "frequency"]
+            [spb(spat, config.res_blocks, rngs=rngs) for _ in n if config.branches != "frequency"]
         )
 
     def __call__(self, freq: Features, spat: Features) -> tuple[Features, Features]:

@@ -66,6 +66,7 @@ NETWORKS_TIED = {
     "whole-odd-splits": create(
         dataclasses.replace(NARROW, **PIXELS, fusion_levels=(3,), freq_widths=(8, 8, 8, 6))
     ),
+    "stage-naf": Model(dataclasses.replace(NARROW, spatial_block="naf"), OneStage),
     "edsr": create(EDSRConfig(width=8, res_blocks=2, unshuffle=4, mirror=True)),
     "rcan": create(RCANConfig(width=16, groups=1, res_blocks=1, unshuffle=4, mirror=True)),
     "whole": create(NARROW),
