@@ -10,14 +10,14 @@ from smlnet_jax.campaign.plan import section
 
 MEMBERS = {
     "smlnet_s": {},
-    "residual": {"model.spatial_block": "residual", "model.spat_widths": (64, 96, 128, 128)},
+    "naf": {"model.spatial_block": "naf", "model.spat_widths": (80, 144, 256, 320)},
     # Branches, and what passes between them.
     "spatial": {"model.branches": "spatial"},  # and no MFEB
     "spatial_mfeb_equal_macs": {
-        "model.branches": "spatial", "model.fusion": "none", "model.spat_widths": (84, 148, 264, 328),
+        "model.branches": "spatial", "model.fusion": "none", "model.spat_widths": (68, 96, 136, 128),
     },
     "frequency": {"model.branches": "frequency"},
-    "frequency_equal_macs": {"model.branches": "frequency", "model.freq_widths": (180,) * 4},
+    "frequency_equal_macs": {"model.branches": "frequency", "model.freq_widths": (184,) * 4},
     "no_interaction": {"model.fusion": "none"},
     "concat": {"model.fusion": "concat"},
     "gate": {"model.fusion": "gate"},

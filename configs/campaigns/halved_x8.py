@@ -15,7 +15,7 @@ MEMBERS = {
     "sfmnet": {**cpu_x8.SFMNET, "model.width": 32},
     "smlnet": SMLNET,
     "smlnet_mirror": {**SMLNET, **lite_x8.MIRROR},
-    "smlnet_s": {**SMLNET, "model.name": "smlnet_s", "model.spat_widths": (40, 72, 128, 160)},
+    "smlnet_s": {**SMLNET, "model.name": "smlnet_s", "model.spat_widths": (32, 48, 64, 64)},
     "smlnet_l": {**SMLNET, "model.name": "smlnet_l", "model.spat_widths": (96, 160, 192, 224)},
     # smlnet's operations in residual blocks.
     "residual": {**SMLNET, "model.spatial_block": "residual", "model.spat_widths": (48, 64, 64, 64)},

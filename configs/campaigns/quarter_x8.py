@@ -32,7 +32,8 @@ MEMBERS = {
     "smlnet_full_mirror": {**FULL, **lite_x8.MIRROR},
     "smlnet": SMLNET,
     "smlnet_mirror": {**SMLNET, **lite_x8.MIRROR},
-    "smlnet_s": {**SMLNET, "model.name": "smlnet_s", "model.spat_widths": (20, 36, 64, 80)},
+    "smlnet_s": {**SMLNET, "model.name": "smlnet_s", "model.spat_widths": (16, 24, 32, 32)},
+    "naf_s": {**SMLNET, "model.spat_widths": (20, 36, 64, 80)},  # smlnet_s's operations in NAF blocks
     "smlnet_l": {**SMLNET, "model.name": "smlnet_l", "model.spat_widths": (48, 80, 96, 112)},
     # Residual blocks in the place of NAF blocks: smlnet's operations, 1.6 times, 2.2 times, 1.8 times.
     "residual": RESIDUAL,

@@ -163,7 +163,7 @@ _HALF = ModelConfig(
 
 VARIANTS: dict[str, ModelConfig] = {
     "smlnet": dataclasses.replace(_HALF, spatial_block="naf", spat_widths=(112, 192, 320, 384)),
-    "smlnet_s": dataclasses.replace(_HALF, spatial_block="naf", spat_widths=(80, 144, 256, 320)),
+    "smlnet_s": dataclasses.replace(_HALF, spat_widths=(64, 96, 128, 128)),
     "smlnet_l": dataclasses.replace(_HALF, spatial_block="naf", spat_widths=(192, 320, 384, 448)),
     "smlnet_lite": dataclasses.replace(
         _HALF,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import jax
 import jax.numpy as jnp
 from flax import nnx
+from jax.typing import DTypeLike
 from jaxtyping import Array, Float
 
 from smlnet_jax.models.layers import Conv, DepthwiseConv, LayerNorm, PReLU, SqueezeExcite, scaled
@@ -54,10 +55,10 @@ class NAFBlock(nnx.Module):
         self.expand_channels = Conv(channels, 2 * channels, 1, writes=factors, rngs=rngs)
         self.project_channels = Conv(channels, channels, 1, rngs=rngs)
 
-    def __call__(self, x: Float[Array, "b h w c"]) -> Float[Array, "b h w c"]:
-        local = gate(self.local(self.expand_pixels(self.norm_pixels(x))))
+    def __call__(self, x: Float[Array, "b h w c"], dtype: DTypeLike) -> Float[Array, "b h w c"]:
+        local = gate(self.local(self.expand_pixels(self.norm_pixels(x).astype(dtype))))
         y = x + self.project_pixels(self.recalibrate(local))
-        return y + self.project_channels(gate(self.expand_channels(self.norm_channels(y))))
+        return y + self.project_channels(gate(self.expand_channels(self.norm_channels(y).astype(dtype))))
 
 
 class NAFBlocks(nnx.Module):
@@ -67,9 +68,11 @@ class NAFBlocks(nnx.Module):
         self.naf_blocks = nnx.List([NAFBlock(channels, rngs=rngs) for _ in range(blocks)])
 
     def __call__(self, x: Float[Array, "b h w c"]) -> Float[Array, "b h w c"]:
+        # What the blocks add to stays float32: a gate doubles the relative error of what it multiplies.
+        y = x.astype(jnp.float32)
         for block in self.naf_blocks:
-            x = block(x)
-        return x
+            y = block(y, x.dtype)
+        return y.astype(x.dtype)
 
 
 def gate(x: Float[Array, "b h w 2*c"]) -> Float[Array, "b h w c"]:

@@ -42,15 +42,16 @@ def native(x: Float[Array, "b h w c"], kernel: Float[Array, "k k 1 c"]) -> Float
 
 
 def shifted(x: Float[Array, "b h w c"], kernel: Float[Array, "k k 1 c"]) -> Float[Array, "b h w c"]:
-    """The same as a sum of k * k shifted products, which XLA:CPU fuses into one pass."""
+    """The same as a sum of k * k shifted products, which XLA:CPU fuses into one pass; it adds in float32."""
     _, height, width, _ = x.shape
     size = kernel.shape[0]
-    padded = _pad(x, size // 2)
-    return sum(
-        padded[:, row : row + height, column : column + width] * kernel[row, column, 0]
+    padded, taps = _pad(x.astype(jnp.float32), size // 2), kernel[:, :, 0].astype(jnp.float32)
+    total = sum(
+        padded[:, row : row + height, column : column + width] * taps[row, column]
         for row in range(size)
         for column in range(size)
-    )  # type: ignore[return-value]
+    )
+    return total.astype(x.dtype)  # type: ignore[union-attr]
 
 
 def _native_backward(x, kernel, cotangent):

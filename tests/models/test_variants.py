@@ -19,7 +19,7 @@ SIZES = {
     "smlnet_full_t": (0.98, 3.24),
     "smlnet_full_wide": (13.4, 15.3),
     "smlnet": (21.0, 6.58),
-    "smlnet_s": (13.9, 3.98),
+    "smlnet_s": (9.06, 4.16),
     "smlnet_l": (33.7, 14.6),
     "smlnet_lite": (3.66, 0.535),
     "smlnet_test": (0.23, 0.73),

@@ -34,6 +34,14 @@ def test_gradients_equal_those_of_the_native_convolution(size):
         np.testing.assert_allclose(a, b, atol=5e-5)
 
 
+@pytest.mark.parametrize("size", [3, 7])
+def test_products_of_bfloat16_are_added_in_float32(size):
+    x, kernel = inputs(8, 8, size, dtype=jnp.bfloat16)
+    exact = native(x.astype(jnp.float32), kernel.astype(jnp.float32))
+    distance = jnp.abs(shifted(x, kernel).astype(jnp.float32) - exact)
+    assert (distance <= 2**-8 * jnp.abs(exact) + 1e-5).all()  # rounded once, by half of the last of 8 bits
+
+
 def test_gradients_keep_the_dtype_of_bfloat16():
     x, kernel = inputs(8, 8, 5, dtype=jnp.bfloat16)
     grad_x, grad_kernel = jax.grad(
