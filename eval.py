@@ -8,7 +8,9 @@ the workdir.
 """
 
 from smlnet_jax import recipe_flags
+from smlnet_jax.allocation import keep_freed_memory
 from smlnet_jax.evaluation.run import run
 
 if __name__ == "__main__":
+    keep_freed_memory()
     recipe_flags.run(run, workdir_help="Folder for the results; by default also where the weights are.")

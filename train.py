@@ -8,7 +8,9 @@ metrics.jsonl, checkpoints/ and samples/ into the workdir. SIGTERM and Ctrl-C sa
 """
 
 from smlnet_jax import recipe_flags
+from smlnet_jax.allocation import keep_freed_memory
 from smlnet_jax.training.loop import train
 
 if __name__ == "__main__":
+    keep_freed_memory()
     recipe_flags.run(train, workdir_help="Folder of the run; made if it is not there.")

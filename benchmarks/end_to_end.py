@@ -22,6 +22,7 @@ import jax
 from benchmarks.arguments import add_network_flags, arguments, check_sides, count, network, share
 from benchmarks.pipeline import SIDE, generate
 from benchmarks.timing import Ratio, Timing, row, write
+from smlnet_jax.allocation import keep_freed_memory
 from smlnet_jax.config import Config, DataConfig, TrainConfig
 from smlnet_jax.data.pipeline import training_batches
 from smlnet_jax.errors import one_line_errors
@@ -154,4 +155,5 @@ def verdict(ratio: Ratio, guard: float | None) -> int:
 
 
 if __name__ == "__main__":
+    keep_freed_memory()  # as train.py does
     sys.exit(main())

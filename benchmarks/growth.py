@@ -21,6 +21,7 @@ from benchmarks.arguments import add_network_flags, arguments, check_sides, coun
 from benchmarks.loglog import Line, plot
 from benchmarks.model import FORWARD, TRAINING, Program, forward, planned_memory, training
 from benchmarks.timing import Call, Matmul, Ratio, Timing, interleaved, row, write
+from smlnet_jax.allocation import keep_freed_memory
 from smlnet_jax.errors import UserError, one_line_errors
 from smlnet_jax.models import Model, create
 
@@ -163,4 +164,5 @@ def main(argv: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
+    keep_freed_memory()  # as train.py does
     sys.exit(main())

@@ -42,6 +42,7 @@ from benchmarks.arguments import (
 )
 from benchmarks.peer import FORMS, Peer
 from benchmarks.timing import Call, Copy, Matmul, Ratio, Timing, compilations, interleaved, row, write
+from smlnet_jax.allocation import keep_freed_memory
 from smlnet_jax.config import Config
 from smlnet_jax.errors import UserError, one_line_errors
 from smlnet_jax.models import Model, NetworkConfig, create
@@ -373,4 +374,5 @@ def _line(program: Program, found: dict[str, Any]) -> str:
 
 
 if __name__ == "__main__":
+    keep_freed_memory()  # as train.py does
     sys.exit(main())

@@ -20,6 +20,7 @@ from typing import Any
 
 import jax
 
+from smlnet_jax.allocation import keep_freed_memory
 from smlnet_jax.campaign import provenance, speed
 from smlnet_jax.campaign.files import STOPPED, read_json
 from smlnet_jax.compilation import keep_compilations
@@ -100,4 +101,5 @@ def _with(config: Config, part: str, **changes: Any) -> Config:
 
 
 if __name__ == "__main__":
+    keep_freed_memory()
     sys.exit(main(sys.argv[1:]))
