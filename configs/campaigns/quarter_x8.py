@@ -50,6 +50,7 @@ MEMBERS = {
     "concat": {**SMLNET, "model.fusion": "concat"},
     "one_way": {**SMLNET, "model.two_way": False},
     "no_mfeb": {**SMLNET, "model.mfeb_kernels": ()},
+    "no_mfeb_one_way": {**SMLNET, "model.mfeb_kernels": (), "model.two_way": False},
     "no_radial_gain": {**SMLNET, "model.radial_bands": 0},
     # SFIM at 16^2 and 8^2 as well.
     "coarse_too": {**SMLNET, **lite_x8.MEMBERS["coarse_too"]},
