@@ -1,6 +1,6 @@
 """SMLNet for real photographs: x4, LR made by blur, resizes, noise and JPEG drawn at random (docs/data.md).
 
-Cost:    21.04 M parameters, 6.58 GMACs an image; 84k steps of 32.
+Cost:    18.04 M parameters, 5.95 GMACs an image; 84k steps of 32.
 Command: python train.py --config=configs/smlnet_blind_x4.py --workdir=W --config.data.train=A
              --config.data.val=B
 """

@@ -1,6 +1,6 @@
 """SMLNet, x8, 16 -> 128: the one to train on a GPU. After Xie et al., IEEE TIP 2026 (docs/model.md).
 
-Cost:    21.04 M parameters, 6.58 GMACs an image, 21 % of SFMNet's; 8,940 steps of 64, 35 epochs of
+Cost:    18.04 M parameters, 5.95 GMACs an image, 19 % of SFMNet's; 8,940 steps of 64, 35 epochs of
          16,301 faces.
 Command: python train.py --config=configs/smlnet_x8.py --workdir=W --config.data.train=A --config.data.val=B
 """

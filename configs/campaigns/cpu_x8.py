@@ -18,6 +18,8 @@ SFMNET = {"model.name": "sfmnet", "model.width": 8}
 SPARNET = {
     "model.name": "sparnet", "model.widths": (12, 16, 32, 32), "model.hourglass_width": 16, **OWN_LOSS,
 }  # fmt: skip
+MFEB = {"model.mfeb_kernels": (1, 3, 5, 7)}  # as in smlnet_s and smlnet_lite
+RESIDUAL = {**MFEB, "model.spatial_block": "residual"}
 # Two channels a head: with one, attention between channels would have nothing to choose from.
 SMLNET = {
     "model.name": "smlnet", "model.spat_widths": (28, 48, 80, 96), "model.freq_widths": (8,) * 4,

@@ -148,8 +148,8 @@ def one_of(field: str, value, allowed: tuple) -> None:
 
 
 # What evidence made of it (docs/results.md): half the resolution, a plain FRB, MFEB at all levels but the
-# finest and, on top of it, SFIM at the finest of those; in the wider networks NAF blocks. ModelConfig's own
-# defaults are the equations of docs/model.md, at SFMNet's size.
+# finest and, on top of it, SFIM at the finest of those. ModelConfig's own defaults are the equations of
+# docs/model.md, at SFMNet's size.
 _HALF = ModelConfig(
     freq_widths=(32,) * 4,
     unshuffle=2,
@@ -160,11 +160,13 @@ _HALF = ModelConfig(
     spectrum="complex",
     spectral_kernel=1,
 )
+# Beside NAF blocks, which have a layer norm, depthwise filters and SE of their own, MFEB brings nothing.
+_NAF = dataclasses.replace(_HALF, spatial_block="naf", mfeb_kernels=())
 
 VARIANTS: dict[str, ModelConfig] = {
-    "smlnet": dataclasses.replace(_HALF, spatial_block="naf", spat_widths=(112, 192, 320, 384)),
+    "smlnet": dataclasses.replace(_NAF, spat_widths=(112, 192, 320, 384)),
     "smlnet_s": dataclasses.replace(_HALF, spat_widths=(64, 96, 128, 128)),
-    "smlnet_l": dataclasses.replace(_HALF, spatial_block="naf", spat_widths=(192, 320, 384, 448)),
+    "smlnet_l": dataclasses.replace(_NAF, spat_widths=(192, 320, 384, 448)),
     "smlnet_lite": dataclasses.replace(
         _HALF,
         spat_widths=(64, 96, 128, 128),

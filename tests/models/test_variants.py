@@ -18,9 +18,9 @@ SIZES = {
     "smlnet_full_s": (1.55, 4.02),
     "smlnet_full_t": (0.98, 3.24),
     "smlnet_full_wide": (13.4, 15.3),
-    "smlnet": (21.0, 6.58),
+    "smlnet": (18.0, 5.95),
     "smlnet_s": (9.06, 4.16),
-    "smlnet_l": (33.7, 14.6),
+    "smlnet_l": (29.1, 13.3),
     "smlnet_lite": (3.66, 0.535),
     "smlnet_test": (0.23, 0.73),
 }
