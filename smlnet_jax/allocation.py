@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+from importlib.util import find_spec
 
 # mallopt(3): its options, and what they are set to.
 KEEP = {
@@ -11,6 +12,7 @@ KEEP = {
     -4: 0,  # M_MMAP_MAX: large blocks come from the heap, too
     -1: -1,  # M_TRIM_THRESHOLD: the heap never shrinks
 }
+ACCELERATORS = ("jax_plugins", "libtpu")  # what JAX finds a GPU or a TPU by
 
 
 def keep_freed_memory() -> bool:
@@ -18,10 +20,12 @@ def keep_freed_memory() -> bool:
 
     XLA allocates what a step needs at its start and frees it at its end. glibc maps such large blocks and
     unmaps them, and the kernel clears each of their pages again, every step (docs/benchmarks.md). The price:
-    the process stays as large as it ever was. Does nothing without glibc, or where MALLOC_ARENA_MAX and its
-    kind or GLIBC_TUNABLES are set: whoever sets them has chosen.
+    the process stays as large as it ever was. Does nothing without glibc, beside a GPU or TPU, or where
+    MALLOC_ARENA_MAX and its kind or GLIBC_TUNABLES are set: whoever sets them has chosen.
     """
     if "GLIBC_TUNABLES" in os.environ or any(name.startswith("MALLOC_") for name in os.environ):
+        return False
+    if os.environ.get("JAX_PLATFORMS") != "cpu" and any(find_spec(name) for name in ACCELERATORS):
         return False
     try:
         if not os.confstr("CS_GNU_LIBC_VERSION"):

@@ -3,8 +3,11 @@
 import os
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pytest
+
+from smlnet_jax import allocation
 
 PROGRAM = """
 import resource
@@ -29,7 +32,11 @@ PAGES = 5 * 48_000_000 // os.sysconf("SC_PAGE_SIZE")  # of what five calls hold
 def run(**environment):
     own = {k: v for k, v in os.environ.items() if k != "GLIBC_TUNABLES" and not k.startswith("MALLOC_")}
     done = subprocess.run(
-        [sys.executable, "-c", PROGRAM], env=own | environment, capture_output=True, text=True, check=True
+        [sys.executable, "-c", PROGRAM],
+        env=own | {"JAX_PLATFORMS": "cpu"} | environment,
+        capture_output=True,
+        text=True,
+        check=True,
     )
     kept, faults = done.stdout.split()
     return kept == "True", int(faults)
@@ -53,3 +60,16 @@ def test_freed_memory_is_used_again_without_page_faults():
 def test_who_has_told_glibc_otherwise_is_obeyed(name):
     kept, _ = run(**{name: ""})
     assert not kept
+
+
+def test_a_machine_with_an_accelerator_is_left_alone_unless_told_to_use_its_cpu(monkeypatch):
+    told = []
+    libc = SimpleNamespace(mallopt=lambda *option: told.append(option) or 1)
+    monkeypatch.setattr(allocation.ctypes, "CDLL", lambda _: libc)
+    monkeypatch.setattr(allocation, "find_spec", lambda name: name == "libtpu" or None)
+    for name in [n for n in os.environ if n.startswith(("MALLOC_", "GLIBC_TUNABLES", "JAX_PLATFORMS"))]:
+        monkeypatch.delenv(name)
+    assert not allocation.keep_freed_memory()
+    assert not told
+    monkeypatch.setenv("JAX_PLATFORMS", "cpu")
+    assert allocation.keep_freed_memory() == is_glibc() == bool(told)
