@@ -13,6 +13,8 @@ SPATIAL_MFEB = {"model.branches": "spatial", "model.fusion": "none"}  # the spat
 MIRROR = {"model.mirror": True}
 EDSR = {"model.name": "edsr", "model.width": 40, "model.res_blocks": 16}
 
+NAF = {**MIRROR, "model.spatial_block": "naf", "model.mfeb_kernels": ()}
+
 MEMBERS = {
     "smlnet_lite": {},
     "spatial": {"model.branches": "spatial"},
@@ -45,6 +47,9 @@ MEMBERS = {
     "mirror_spatial": {**SPATIAL_MFEB, **MIRROR, "model.spat_widths": (68, 100, 136, 136)},
     "mirror_pixels": {"model.spectrum": "pixels", "model.radial_bands": 0, **MIRROR},
     "mirror_edsr": {**EDSR, **MIRROR},
+    # NAF blocks for SPBs and MFEB, beside "mirror": as wide, and as many operations.
+    "naf": {**NAF, "model.res_blocks": 4},
+    "naf_wide": {**NAF, "model.res_blocks": 2, "model.spat_widths": (80, 128, 192, 224)},
     # The recipe.
     "adam": {"optim.name": "adam", "optim.lr": 1e-3},
     "zoom": {"data.zoom": (1.0, 1.3)},
