@@ -12,7 +12,6 @@ from smlnet_jax.campaign.plan import section
 SPATIAL_MFEB = {"model.branches": "spatial", "model.fusion": "none"}  # the spatial branch alone, with MFEB
 MIRROR = {"model.mirror": True}
 EDSR = {"model.name": "edsr", "model.width": 40, "model.res_blocks": 16}
-
 NAF = {**MIRROR, "model.spatial_block": "naf", "model.mfeb_kernels": ()}
 
 MEMBERS = {
