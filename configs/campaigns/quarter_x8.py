@@ -43,6 +43,8 @@ MEMBERS = {
     "residual_unet": {**RESIDUAL, "model.spat_widths": (24, 40, 64, 96)},  # wider where the image is small
     # Without the frequency branch, its multiply-accumulates in wider spatial layers; without the transform.
     "spatial": {**lite_x8.SPATIAL_MFEB, **SMLNET, "model.spat_widths": (28, 50, 84, 96)},
+    # Three times the share of the operations that the frequency branch and SFIM have, and as many in all.
+    "share": {**SMLNET, "model.freq_widths": (16,) * 4, "model.spat_widths": (28, 44, 76, 88)},
     "pixels": {**SMLNET, "model.spectrum": "pixels", "model.radial_bands": 0},
     "mfeb": {**SMLNET, **MFEB},
     # Without one part of MSIM.
