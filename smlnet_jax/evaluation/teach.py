@@ -2,7 +2,8 @@
 
 A result is close to the mean of all faces that reduce to its LR, without what no network could know of one
 of them. Learning from it takes far fewer steps than learning from the originals (knowledge distillation,
-Hinton et al., 2015). The results reduce to the LR that they were made of (ops/consistency.py): they are faces
+Hinton et al., 2015); who has learned it goes on with a share of the originals in it, which the teacher did
+not get quite right. The results reduce to the LR that they were made of (ops/consistency.py): they are faces
 to train on like any others.
 """
 
@@ -14,8 +15,9 @@ import io
 from collections.abc import Sequence
 from pathlib import Path
 
+import jax.numpy as jnp
 import numpy as np
-from jaxtyping import UInt8
+from jaxtyping import Array, Float, UInt8
 from PIL import Image
 
 from smlnet_jax.data.pipeline import evaluation_batches
@@ -40,6 +42,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add("faces", metavar="SOURCE", help="what --config.data.train takes; the faces to be learned from")
     add("-o", "--output", type=Path, required=True, metavar="FOLDER", help="for a PNG of each face")
     add("-m", "--model", metavar="WEIGHTS", help="the teacher; default: the weights of the package")
+    add(
+        "--originals",
+        type=float,
+        default=0.0,
+        metavar="SHARE",
+        help="of the original in each picture, from 0 up to 1; default: none",
+    )
     add("--batch-size", type=int, default=32, metavar="N")
 
 
@@ -47,6 +56,10 @@ def run(args: argparse.Namespace) -> int:
     """Restores what `args` names; the exit code. Raises UserError; faces that were written stay."""
     if args.batch_size < 1:
         raise UserError(f"--batch-size {args.batch_size} must be above 0")
+    if not 0 <= args.originals < 1:
+        raise UserError(
+            f"--originals {args.originals:g} must be a share from 0 up to 1: 0.5 is half of each original"
+        )
     if args.output.resolve().is_relative_to(Path(args.faces).expanduser().resolve()):
         raise UserError(
             f"-o {args.output} lies in {args.faces}, whose faces are to be learned from; give a folder "
@@ -61,13 +74,15 @@ def run(args: argparse.Namespace) -> int:
     )
     teacher = teacher_of(model, card)
     for batch, is_real in batches:
-        pictures = np.asarray(quantise(predict(teacher, params, batch.lr, card.size).sr))
+        pictures = blend(predict(teacher, params, batch.lr, card.size).sr, batch.hr, args.originals)
         for name, picture, real in zip(batch.names, pictures, is_real, strict=True):
             if real:
                 _write(args.output / file_of(name), picture)
         progress.advance(int(is_real.sum()))
     done = len(source) - len(left)
-    print(f"{args.output}: {len(source):,} faces as {card.name} restores them, {done:,} of them from before")
+    made = f"{len(source):,} faces as {card.name} restores them"
+    made += f", with {args.originals:g} of the originals" if args.originals else ""
+    print(f"{args.output}: {made}, {done:,} of them from before")
     return 0
 
 
@@ -79,6 +94,13 @@ def teacher_of(model: Model, card: Card) -> Model:
             "are no faces to train on; take weights that were trained on pil_bicubic"
         )
     return SelfEnsemble.of(create(dataclasses.replace(model.config, consistency=card.scale)))
+
+
+def blend(
+    results: Float[Array, "b h w 3"], originals: UInt8[np.ndarray, "b h w 3"], share: float
+) -> UInt8[np.ndarray, "b h w 3"]:
+    """`share` of each original, the rest of its result: both reduce to one LR, and so what lies between."""
+    return np.asarray(quantise((1 - share) * jnp.clip(results, 0, 1) + share * (originals / 255.0)))
 
 
 @dataclasses.dataclass(frozen=True)

@@ -66,6 +66,16 @@ def test_results_are_other_faces_that_reduce_to_the_same_lr(faces, teacher, tmp_
     assert "5 faces as brighter_x4 restores them, 0 of them from before" in capsys.readouterr().out
 
 
+def test_a_share_of_the_originals_stays_in_the_pictures(faces, teacher, tmp_path, capsys):
+    for share in ("0", "0.25"):
+        assert main(["data", "teach", str(faces), "-o", str(tmp_path / share), "--originals", share]) == 0
+    assert "restores them, with 0.25 of the originals, 0 of them" in capsys.readouterr().out
+    pictures = (open_source(str(folder)) for folder in (faces, tmp_path / "0", tmp_path / "0.25"))
+    for original, result, mixed in zip(*pictures, strict=True):
+        between = 0.25 * original.image + 0.75 * result.image
+        assert np.abs(mixed.image - between).max() < 1  # results are rounded once more in `between`
+
+
 def test_it_goes_on_where_it_was_stopped(faces, teacher, tmp_path, capsys):
     out = tmp_path / "out"
     main(["data", "teach", str(faces), "-o", str(out)])
@@ -89,6 +99,8 @@ def test_both_views_are_asked_unless_the_network_is_symmetric_by_itself(teacher)
     [
         ([], {"lr_kernel": "blind"}, "brighter_x4 was trained on an LR of blind"),
         (["--batch-size", "0"], {}, "--batch-size 0 must be above 0"),
+        (["--originals", "1"], {}, "--originals 1 must be a share from 0 up to 1"),
+        (["--originals", "nan"], {}, "--originals nan must be a share"),
         (["-o", "file/x"], {}, "cannot write .*start the same command again"),
         (["-o", "faces/taught"], {}, "-o faces/taught lies in faces, .*give a folder elsewhere"),
         (["-o", "faces"], {}, "give a folder elsewhere"),
