@@ -9,6 +9,7 @@ from typing import get_origin
 from ml_collections import ConfigDict, config_dict
 
 from smlnet_jax.config import Config, model_fields, to_dict
+from smlnet_jax.export.pretrained import load_card
 
 
 def get_config() -> ConfigDict:
@@ -18,3 +19,9 @@ def get_config() -> ConfigDict:
     }
     config.model.name = "smlnet"
     return config
+
+
+def start_from(config: ConfigDict, weights: str) -> None:
+    """A recipe from pretrained weights: with the network that they are of, whatever its name means by now."""
+    config.train.init = weights
+    config.model.update(to_dict(load_card(weights).model))

@@ -6,16 +6,14 @@ Command: python train.py --config=configs/smlnet_lite_x4.py --workdir=runs/lite_
              --config.data.train=FOLDER --config.data.val=FOLDER
 """
 
-from configs import smlnet_lite_x8
+from configs import base, smlnet_lite_x8
 
 
 def get_config():
     config = smlnet_lite_x8.get_config()
+    base.start_from(config, "smlnet_lite_x8")
     config.data.scale = 4
-    config.model.interaction_levels = (0, 1, 2, 3)  # as the weights that it starts from have it, and
-    config.model.mirror = False
     config.model.consistency = 4
-    config.train.init = "smlnet_lite_x8"
     config.loss.fre_weight = 0.02
     config.optim.lr = 1.5e-3
     config.optim.warmup_steps = 100

@@ -1,8 +1,9 @@
 """SMLNet for CPUs: the whole network at a quarter of the resolution and below. x8, 16 -> 128.
 
-Cost:    3.66 M parameters, 0.54 GMACs an image; 72 minutes on one core of a server CPU.
-Result:  26.8 dB on CelebA, +3.0 over bicubic (sparnet), without mirror and consistency, which gained 0.13 and
-         0.015 dB in shorter runs; docs/results_parts.md. Faster with a teacher: smlnet_lite_x8_taught.py.
+Cost:    3.07 M parameters of which half are free, 0.47 GMACs an image; two hours of a core of a server CPU.
+Result:  26.8 dB on CelebA, +3.0 over bicubic (sparnet), with residual blocks and without mirror and
+         consistency; what these and NAF blocks gained in shorter runs is in docs/results_parts.md. Faster
+         with a teacher: smlnet_lite_x8_taught.py.
 Command: python train.py --config=configs/smlnet_lite_x8.py --workdir=runs/lite_x8
              --config.data.train=FOLDER --config.data.val=FOLDER
 """

@@ -83,6 +83,7 @@ def test_a_wrong_value_is_named(values, sentence):
     ("name", "field", "since", "before"),
     [
         ("smlnet_lite", "interaction_levels", (1,), (0, 1, 2, 3)),
+        ("smlnet_lite", "spatial_block", "naf", "residual"),
         ("smlnet", "spatial_block", "naf", "residual"),
     ],
 )

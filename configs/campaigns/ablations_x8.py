@@ -1,23 +1,22 @@
 """What each part of SMLNet brings: one change at a time on smlnet_s, x8, 16 -> 128. See docs/campaigns.md.
 
-Cost:    0.15 to 4.51 GMACs an image; 20k steps of 32, three seeds each. For GPUs.
+Cost:    0.15 to 4.16 GMACs an image; 20k steps of 32, three seeds each. For GPUs.
 Command: python -m smlnet_jax.campaign --config=configs/campaigns/ablations_x8.py --workdir=W
              --config.data.train=A --config.data.val=B --config.eval.data=celeba=C,lfw=D
 """
 
 from configs import base
+from configs.campaigns.lite_x8 import MFEB, RESIDUAL
 from smlnet_jax.campaign.plan import section
 
 MEMBERS = {
     "smlnet_s": {},
-    "naf": {"model.spatial_block": "naf", "model.spat_widths": (80, 144, 256, 320)},
+    "residual": {**RESIDUAL, "model.spat_widths": (64, 96, 128, 128)},  # 1.2 times the operations
     # Branches, and what passes between them.
-    "spatial": {"model.branches": "spatial"},  # and no MFEB
-    "spatial_mfeb_equal_macs": {
-        "model.branches": "spatial", "model.fusion": "none", "model.spat_widths": (68, 96, 136, 128),
-    },
+    "spatial": {"model.branches": "spatial"},
+    "spatial_equal_macs": {"model.branches": "spatial", "model.spat_widths": (88, 148, 256, 328)},
     "frequency": {"model.branches": "frequency"},
-    "frequency_equal_macs": {"model.branches": "frequency", "model.freq_widths": (184,) * 4},
+    "frequency_equal_macs": {"model.branches": "frequency", "model.freq_widths": (172,) * 4},
     "no_interaction": {"model.fusion": "none"},
     "concat": {"model.fusion": "concat"},
     "gate": {"model.fusion": "gate"},
@@ -29,9 +28,9 @@ MEMBERS = {
         "model.fusion_levels": (0, 1, 2, 3),
         "model.interaction_levels": (0, 1, 2, 3),
     },
-    "input_skip": {"model.msim_skip": "input"},
-    # Receptive fields.
-    "no_mfeb": {"model.mfeb_kernels": ()},
+    # Receptive fields, beside those of NAF blocks.
+    "mfeb": MFEB,
+    "mfeb_input_skip": {**MFEB, "model.msim_skip": "input"},
     "mfeb_3": {"model.mfeb_kernels": (3,)},
     "mfeb_1_3": {"model.mfeb_kernels": (1, 3)},
     "mfeb_3_5_7_9": {"model.mfeb_kernels": (3, 5, 7, 9)},

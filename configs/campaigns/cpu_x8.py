@@ -18,8 +18,6 @@ SFMNET = {"model.name": "sfmnet", "model.width": 8}
 SPARNET = {
     "model.name": "sparnet", "model.widths": (12, 16, 32, 32), "model.hourglass_width": 16, **OWN_LOSS,
 }  # fmt: skip
-MFEB = {"model.mfeb_kernels": (1, 3, 5, 7)}  # as in smlnet_s and smlnet_lite
-RESIDUAL = {**MFEB, "model.spatial_block": "residual"}
 # Two channels a head: with one, attention between channels would have nothing to choose from.
 SMLNET = {
     "model.name": "smlnet", "model.spat_widths": (28, 48, 80, 96), "model.freq_widths": (8,) * 4,
@@ -47,8 +45,11 @@ MEMBERS = {
     "smlnet_full_eighth_mirror": {**EIGHTH, **lite_x8.MIRROR},
     "smlnet_full_s_eighth_mirror": {**S_EIGHTH, **lite_x8.MIRROR},
     # The same without the frequency branch, its multiply-accumulates in wider spatial ones.
-    "lite_spatial": {**lite_x8.SPATIAL_MFEB, "model.spat_widths": (72, 96, 136, 136)},
-    "full_spatial": {**lite_x8.SPATIAL_MFEB, "model.name": "smlnet_full", "model.spat_widths": (16,) * 4},
+    "lite_spatial": lite_x8.SPATIAL,
+    "full_spatial": {
+        "model.name": "smlnet_full", "model.branches": "spatial", "model.fusion": "none",
+        "model.spat_widths": (16,) * 4,
+    },
     "sfmnet": SFMNET,
     "sparnet": SPARNET,
     "edsr": {"model.name": "edsr", "model.width": 40, "model.res_blocks": 18, **OWN_LOSS},

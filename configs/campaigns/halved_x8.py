@@ -1,6 +1,6 @@
 """SMLNet beside SFMNet with every width divided by 2, x8, 8 -> 64. For CPUs, hours.
 
-Cost:    0.27 to 1.94 GMACs an image of 64x64; 500 steps of 8, 5 to 40 minutes of a core each.
+Cost:    0.23 to 1.94 GMACs an image of 64x64; 500 steps of 8, 5 to 40 minutes of a core each.
 Shows:   twice the widths of quarter_x8, so where what it shows is going; not full widths.
 Command: python -m smlnet_jax.campaign --config=configs/campaigns/halved_x8.py --workdir=W
              --config.data.train=A --config.data.val=B --config.eval.data=celeba=C,lfw=D
@@ -15,10 +15,10 @@ MEMBERS = {
     "sfmnet": {**cpu_x8.SFMNET, "model.width": 32},
     "smlnet": SMLNET,
     "smlnet_mirror": {**SMLNET, **lite_x8.MIRROR},
-    "smlnet_s": {**SMLNET, "model.name": "smlnet_s", "model.spat_widths": (32, 48, 64, 64)},
+    "smlnet_s": {**SMLNET, "model.name": "smlnet_s", "model.spat_widths": (40, 72, 128, 160)},
     "smlnet_l": {**SMLNET, "model.name": "smlnet_l", "model.spat_widths": (96, 160, 192, 224)},
     # smlnet as it was: residual blocks and MFEB, 1.1 times its operations.
-    "residual": {**SMLNET, **cpu_x8.RESIDUAL, "model.spat_widths": (48, 64, 64, 64)},
+    "residual": {**SMLNET, **lite_x8.RESIDUAL, "model.spat_widths": (48, 64, 64, 64)},
 }  # fmt: skip
 
 

@@ -11,16 +11,16 @@ from smlnet_jax.campaign.plan import section
 
 FULL = {"model.name": "smlnet_full", "model.spat_widths": (16,) * 4, "model.freq_widths": (16,) * 4}
 SMLNET = cpu_x8.SMLNET
-MFEB = cpu_x8.MFEB
-RESIDUAL = {**SMLNET, **cpu_x8.RESIDUAL, "model.spat_widths": (24, 32, 32, 32)}
+RESIDUAL = {**SMLNET, **lite_x8.RESIDUAL, "model.spat_widths": (24, 32, 32, 32)}
 SFMNET = {**cpu_x8.SFMNET, "model.width": 16}
 POLAR_LOSS = {"loss.spectral": "polar"}
 # SFMNet's own: I_fre counts as much as the result to the end, and spectra are compared on it.
 PAPER_WEIGHTS = {"loss.fre_weight": 1.0, "loss.fre_weight_final": 1.0, "loss.spectral_on": "fre"}
 PAPER_LOSS = {**POLAR_LOSS, **PAPER_WEIGHTS}
 ABLATIONS = (
-    "frequency", "decoder_only", "msim_everywhere", "mfeb_3", "mfeb_1_3", "mfeb_3_5_7_9", "complex_3x3",
-    "phasor", "phasor_3x3", "polar_3x3", "no_spectral_loss", "no_fre_loss", "polar_loss",
+    "frequency", "decoder_only", "msim_everywhere", "mfeb", "mfeb_3", "mfeb_1_3", "mfeb_3_5_7_9",
+    "mfeb_input_skip", "complex_3x3", "phasor", "phasor_3x3", "polar_3x3", "no_spectral_loss",
+    "no_fre_loss", "polar_loss",
 )  # fmt: skip
 
 MEMBERS = {
@@ -33,20 +33,19 @@ MEMBERS = {
     "smlnet_full_mirror": {**FULL, **lite_x8.MIRROR},
     "smlnet": SMLNET,
     "smlnet_mirror": {**SMLNET, **lite_x8.MIRROR},
-    "smlnet_s": {**SMLNET, "model.name": "smlnet_s", "model.spat_widths": (16, 24, 32, 32)},
-    "naf_s": {**SMLNET, "model.spat_widths": (20, 36, 64, 80)},  # smlnet_s's operations in NAF blocks
+    "smlnet_s": {**SMLNET, "model.name": "smlnet_s", "model.spat_widths": (20, 36, 64, 80)},
     "smlnet_l": {**SMLNET, "model.name": "smlnet_l", "model.spat_widths": (48, 80, 96, 112)},
-    # Residual blocks for NAF blocks, and MFEB: 1.1, 1.7, 2.4 and 2.0 times smlnet's operations.
+    # Residual blocks for NAF blocks, and MFEB: 1.1 times smlnet_s; 1.1, 1.7, 2.4 and 2.0 times smlnet.
+    "residual_s": {**RESIDUAL, "model.spat_widths": (16, 24, 32, 32)},
     "residual": RESIDUAL,
     "residual_deeper": {**RESIDUAL, "model.blocks": (1, 4, 4, 4)},
     "residual_wider": {**RESIDUAL, "model.spat_widths": (36, 48, 48, 48)},
     "residual_unet": {**RESIDUAL, "model.spat_widths": (24, 40, 64, 96)},  # wider where the image is small
     # Without the frequency branch, its multiply-accumulates in wider spatial layers; without the transform.
-    "spatial": {**lite_x8.SPATIAL_MFEB, **SMLNET, "model.spat_widths": (28, 50, 84, 96)},
+    "spatial": {**SMLNET, "model.branches": "spatial", "model.spat_widths": (28, 50, 84, 96)},
     # Three times the share of the operations that the frequency branch and SFIM have, and as many in all.
     "share": {**SMLNET, "model.freq_widths": (16,) * 4, "model.spat_widths": (28, 44, 76, 88)},
     "pixels": {**SMLNET, "model.spectrum": "pixels", "model.radial_bands": 0},
-    "mfeb": {**SMLNET, **MFEB},
     # Without one part of MSIM.
     "no_interaction": {**SMLNET, "model.fusion": "none"},
     "gate": {**SMLNET, "model.fusion": "gate"},
@@ -58,7 +57,6 @@ MEMBERS = {
     "coarse_too": {**SMLNET, **lite_x8.MEMBERS["coarse_too"]},
     # The rest of what ablations_x8 asks at full width, and with what loss.
     **{name: {**SMLNET, **ablations_x8.MEMBERS[name]} for name in ABLATIONS},
-    "mfeb_input_skip": {**SMLNET, **MFEB, **ablations_x8.MEMBERS["input_skip"]},
     "frequency_equal_macs": {**SMLNET, "model.branches": "frequency", "model.freq_widths": (56,) * 4},
     "paper_weights": {**SMLNET, **PAPER_WEIGHTS},
 }  # fmt: skip

@@ -8,22 +8,25 @@ Command: python -m smlnet_jax.campaign --config=configs/campaigns/trained_x8.py 
              --config.data.train=A --config.data.val=B --config.eval.data=celeba=C,lfw=D
 """
 
+from configs import base
 from configs.campaigns import lite_x8
 from smlnet_jax.campaign.plan import section
 
-PARTS = ("gate", "no_interaction", "one_way", "spatial_mfeb", "no_mfeb", "no_radial_gain", "pixels")
+PARTS = ("gate", "no_interaction", "one_way", "no_radial_gain", "pixels")
 
 MEMBERS = {
     "smlnet_lite": {},
     "coarse_apart": {"model.interaction_levels": (1,)},  # no SFIM at 8^2 and 4^2; MFEB stays
+    "spatial_mfeb": {"model.branches": "spatial", "model.fusion": "none"},  # here it stays, too
+    "no_mfeb": {"model.mfeb_kernels": ()},
     **{name: lite_x8.MEMBERS[name] for name in PARTS},
 }
 
 
 def get_config():
     config = lite_x8.get_config()
-    config.train.init = "smlnet_lite_x8"
-    config.model.interaction_levels = (0, 1, 2, 3)  # as those weights have it
+    base.start_from(config, "smlnet_lite_x8")
+    config.model.consistency = 0
     config.train.init_part = True
     config.optim.lr = 5e-4
     config.optim.warmup_steps = 50

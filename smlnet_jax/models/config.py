@@ -147,32 +147,32 @@ def one_of(field: str, value, allowed: tuple) -> None:
         raise UserError(f"model.{field}={value!r} is unknown; choose one of {', '.join(map(str, allowed))}")
 
 
-# What evidence made of it (docs/results.md): half the resolution, a plain FRB, MFEB at all levels but the
-# finest and, on top of it, SFIM at the finest of those. ModelConfig's own defaults are the equations of
-# docs/model.md, at SFMNet's size.
-_HALF = ModelConfig(
+# What evidence made of it (docs/results.md): half the resolution, NAF blocks, a plain FRB, and SFIM at the
+# finest level but one. Beside NAF blocks, which have a layer norm, depthwise filters and SE of their own,
+# MFEB brings nothing. ModelConfig's own defaults are the equations of docs/model.md, at SFMNet's size.
+_NAF = ModelConfig(
     freq_widths=(32,) * 4,
+    spatial_block="naf",
     unshuffle=2,
     fusion_levels=(1, 2, 3),
     interaction_levels=(1,),
     msim_skip="mfeb",
+    mfeb_kernels=(),
     attention_depthwise=False,
     spectrum="complex",
     spectral_kernel=1,
 )
-# Beside NAF blocks, which have a layer norm, depthwise filters and SE of their own, MFEB brings nothing.
-_NAF = dataclasses.replace(_HALF, spatial_block="naf", mfeb_kernels=())
 
 VARIANTS: dict[str, ModelConfig] = {
     "smlnet": dataclasses.replace(_NAF, spat_widths=(112, 192, 320, 384)),
-    "smlnet_s": dataclasses.replace(_HALF, spat_widths=(64, 96, 128, 128)),
+    "smlnet_s": dataclasses.replace(_NAF, spat_widths=(80, 144, 256, 320)),
     "smlnet_l": dataclasses.replace(_NAF, spat_widths=(192, 320, 384, 448)),
     "smlnet_lite": dataclasses.replace(
-        _HALF,
+        _NAF,
         spat_widths=(64, 96, 128, 128),
         freq_widths=(16, 32, 32, 32),
         blocks=(1,) * 4,
-        res_blocks=1,
+        res_blocks=4,
         unshuffle=4,
     ),
     "smlnet_full": ModelConfig(),

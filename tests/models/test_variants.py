@@ -19,9 +19,9 @@ SIZES = {
     "smlnet_full_t": (0.98, 3.24),
     "smlnet_full_wide": (13.4, 15.3),
     "smlnet": (18.0, 5.95),
-    "smlnet_s": (9.06, 4.16),
+    "smlnet_s": (11.86, 3.59),
     "smlnet_l": (29.1, 13.3),
-    "smlnet_lite": (3.66, 0.535),
+    "smlnet_lite": (3.07, 0.475),
     "smlnet_test": (0.23, 0.73),
 }
 TEST = VARIANTS["smlnet_test"]
@@ -107,8 +107,11 @@ def test_variant_trains_every_parameter_and_agrees_in_bfloat16(name):
     assert_reaches_every_parameter(gradient)
     rounded = jax.jit(half.apply)(params, x)
     assert rounded.sr.dtype == jnp.float32
-    distance = float(jnp.abs(rounded.sr - out.sr).mean() / jnp.abs(out.sr - x).mean())
-    assert distance < 0.05, f"bfloat16 is {distance:.1%} of the residual away from float32"
+    # Random networks differ in how much they make of a rounding, so the yardstick is what rounding the
+    # parameters alone does. Sums of products, or a spectrum, in bfloat16 would be far beyond twice that.
+    (_, near), _ = compiled(jax.tree.map(lambda p: p.astype(jnp.bfloat16).astype(jnp.float32), params))
+    apart, yardstick = (float(jnp.abs(other.sr - out.sr).mean()) for other in (rounded, near))
+    assert apart < 2 * yardstick, f"bfloat16 is {apart / yardstick:.2f} times as far as rounded parameters"
 
 
 OWN_SHAPES = ("unequal-widths", "mirror")  # compile what no other test does

@@ -11,6 +11,7 @@ import pytest
 from smlnet_jax import create
 from smlnet_jax.config import from_config_dict
 from smlnet_jax.errors import UserError
+from smlnet_jax.export.pretrained import load_card
 from smlnet_jax.models.config import VARIANTS
 from smlnet_jax.training import loop
 from smlnet_jax.training.checkpoint import Checkpoints
@@ -74,9 +75,14 @@ def test_bicubic_is_no_weights():
         config_of(init="bicubic")
 
 
-@pytest.mark.parametrize("recipe", ["smlnet_lite_x4", "smlnet_lite_x16", "smlnet_lite_blind_x4"])
-def test_recipe_that_starts_from_shipped_weights_trains_their_network(recipe):
+@pytest.mark.parametrize(
+    ("recipe", "consistency"),
+    [("smlnet_lite_x4", 4), ("smlnet_lite_x16", 16), ("smlnet_lite_blind_x4", 0)],
+)
+def test_recipe_that_starts_from_shipped_weights_trains_their_network(recipe, consistency):
     config = from_config_dict(importlib.import_module(f"configs.{recipe}").get_config())
+    theirs = load_card(config.train.init).model
+    assert config.model == dataclasses.replace(theirs, consistency=consistency)
     assert pretrained_params(config.train.init, create(config.model))
 
 
