@@ -45,8 +45,10 @@ def restoration_loss(
 
 def fre_weight(step: Int[Array, ""], config: LossConfig, steps: int) -> Scalar:
     """Weight of I_fre at a step (from 0): linear from `fre_weight` at the first to `fre_weight_final` at the
-    last.
+    last. A weight that stays makes a program that any number of steps may share.
     """
+    if config.fre_weight == config.fre_weight_final:
+        return jnp.asarray(config.fre_weight)
     progress = jnp.minimum(step / max(1, steps - 1), 1.0)
     return config.fre_weight + (config.fre_weight_final - config.fre_weight) * progress
 

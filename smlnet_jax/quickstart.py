@@ -58,9 +58,8 @@ def run(args: argparse.Namespace) -> int:
 
     keep_compilations()  # the second half compiles nothing
     config = recipe(args.train, args.val, args.steps)
-    half = dataclasses.replace(config, train=dataclasses.replace(config.train, steps=max(1, args.steps // 2)))
     check_sources(config, args.workdir)
-    for title, part in (("training", half), ("going on", config)):
+    for title, part in zip(("training", "going on"), halves(config), strict=True):
         print(f"\n== {title}, up to step {part.train.steps} ==", flush=True)
         if is_there := reached(args.workdir) >= part.train.steps:
             print(f"nothing to do: {args.workdir} has it; give another --workdir to train anew")
@@ -73,6 +72,12 @@ def run(args: argparse.Namespace) -> int:
     picture = args.workdir / "eval" / "val.png"
     print(f"\nlook at {picture}: LR, bicubic, I_fre, I_spa (the output) and HR, side by side")
     return 0
+
+
+def halves(config: Config) -> tuple[Config, Config]:
+    """The run up to its middle, and the whole run; the second goes on with the program of the first."""
+    steps = max(1, config.train.steps // 2)
+    return dataclasses.replace(config, train=dataclasses.replace(config.train, steps=steps)), config
 
 
 def check_sources(config: Config, workdir: Path) -> None:
@@ -103,7 +108,8 @@ def recipe(train: str, val: str, steps: int) -> Config:
     return Config(
         model=VARIANTS["smlnet_lite"],
         data=DataConfig(train=train, val=val, threads=min(2, os.cpu_count() or 1)),
-        optim=OptimConfig(lr=1e-3, schedule="constant", warmup_steps=20, ema=0.97),
+        # At most a tenth of either half, so that both warm up alike.
+        optim=OptimConfig(lr=1e-3, schedule="constant", warmup_steps=min(20, steps // 20), ema=0.97),
         loss=LossConfig(fre_weight=0.2, fre_weight_final=0.2, spectral_on="spa"),
         train=TrainConfig(
             steps=steps, batch_size=8, log_every=25, val_every=max(1, steps // 2), save_every=steps

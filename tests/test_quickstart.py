@@ -1,14 +1,21 @@
 """`smlnet quickstart` calls what train.py and eval.py call, in halves, and stops where it is told to."""
 
 import argparse
+import dataclasses
+import functools
 
+import jax
 import pytest
 
-from smlnet_jax import compilation, quickstart
+from smlnet_jax import compilation, create, quickstart
 from smlnet_jax.config import to_dict
 from smlnet_jax.errors import UserError
 from smlnet_jax.evaluation import run as evaluation
+from smlnet_jax.models.config import VARIANTS
 from smlnet_jax.training import checkpoint, loop
+from smlnet_jax.training.optimizer import transformation
+from smlnet_jax.training.state import initial_state
+from smlnet_jax.training.step import Images, train_step
 
 
 @pytest.fixture
@@ -67,3 +74,19 @@ def test_no_steps_at_all_are_refused(called, tmp_path):
     with pytest.raises(UserError, match=r"train\.steps=0 must be above 0"):
         _run(tmp_path, "--steps=0")
     assert not called.steps
+
+
+def test_second_half_runs_the_program_of_the_first():
+    """Or its training step would be compiled twice, for a minute or two each."""
+    narrow = dataclasses.replace(VARIANTS["smlnet_test"], spat_widths=(4,) * 4, branches="spatial")
+
+    def program(config):
+        config = dataclasses.replace(config, model=narrow)
+        model, tx = create(narrow), transformation(config.optim)
+        state = jax.eval_shape(lambda: initial_state(model.init(jax.random.key(0)), tx))
+        images = Images(*(jax.ShapeDtypeStruct((8, side, side, 3), "uint8") for side in (128, 16)))
+        step = functools.partial(train_step, model=model, tx=tx, config=config)
+        return str(jax.make_jaxpr(step)(state, images))
+
+    first, second = (program(part) for part in quickstart.halves(quickstart.recipe("A", "B", 200)))
+    assert first == second
