@@ -46,10 +46,7 @@ MEMBERS = {
     "smlnet_full_s_eighth_mirror": {**S_EIGHTH, **lite_x8.MIRROR},
     # The same without the frequency branch, its multiply-accumulates in wider spatial ones.
     "lite_spatial": lite_x8.SPATIAL,
-    "full_spatial": {
-        "model.name": "smlnet_full", "model.branches": "spatial", "model.fusion": "none",
-        "model.spat_widths": (16,) * 4,
-    },
+    "full_spatial": {**lite_x8.SPATIAL_MFEB, "model.name": "smlnet_full", "model.spat_widths": (16,) * 4},
     "sfmnet": SFMNET,
     "sparnet": SPARNET,
     "edsr": {"model.name": "edsr", "model.width": 40, "model.res_blocks": 18, **OWN_LOSS},

@@ -9,6 +9,7 @@ Command: python -m smlnet_jax.campaign --config=configs/campaigns/lite_x8.py --w
 from configs import smlnet_lite_x8
 from smlnet_jax.campaign.plan import section
 
+SPATIAL_MFEB = {"model.branches": "spatial", "model.fusion": "none"}  # alone, with MFEB where there is one
 MIRROR = {"model.mirror": True}
 MFEB = {"model.mfeb_kernels": (1, 3, 5, 7)}
 # What SMLNet had before NAF blocks: residual ones, and MFEB beside them.

@@ -17,7 +17,7 @@ PARTS = ("gate", "no_interaction", "one_way", "no_radial_gain", "pixels")
 MEMBERS = {
     "smlnet_lite": {},
     "coarse_apart": {"model.interaction_levels": (1,)},  # no SFIM at 8^2 and 4^2; MFEB stays
-    "spatial_mfeb": {"model.branches": "spatial", "model.fusion": "none"},  # here it stays, too
+    "spatial_mfeb": lite_x8.SPATIAL_MFEB,
     "no_mfeb": {"model.mfeb_kernels": ()},
     **{name: lite_x8.MEMBERS[name] for name in PARTS},
 }

@@ -105,11 +105,11 @@ def learning_rate(step: Int[Array, ""], config: OptimConfig, steps: int) -> Floa
     """
     warmup = min(config.warmup_steps, steps // 10)
     rising = config.lr * (step + 1) / max(1, warmup)
-    if config.schedule == "constant":  # does not know `steps`: a longer run may share its program
-        return jnp.where(step < warmup, rising, config.lr)
-    progress = jnp.clip((step - warmup) / max(1, steps - 1 - warmup), 0, 1)
-    falling = config.final_lr + (config.lr - config.final_lr) * (1 + jnp.cos(jnp.pi * progress)) / 2
-    return jnp.where(step < warmup, rising, falling)
+    then: Float[Array, ""] | float = config.lr  # knows no `steps`: a longer run may share its program
+    if config.schedule == "cosine":
+        progress = jnp.clip((step - warmup) / max(1, steps - 1 - warmup), 0, 1)
+        then = config.final_lr + (config.lr - config.final_lr) * (1 + jnp.cos(jnp.pi * progress)) / 2
+    return jnp.where(step < warmup, rising, then)
 
 
 def ema_decay(step: Int[Array, ""], config: OptimConfig) -> Float[Array, ""]:
